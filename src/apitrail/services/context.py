@@ -1,0 +1,55 @@
+"""What the body of an operation or a timer has at hand."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apitrail.arn import make_arn
+from apitrail.identity.principal import Principal
+from apitrail.ids import Ids
+from apitrail.settings import Settings
+from apitrail.store import journal, later
+from apitrail.store.database import Tx
+from apitrail.wire.call import Call
+
+
+@dataclass(slots=True)
+class Context:
+    """One transaction of one account and region.
+
+    now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.
+    principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
+    effects: numbers of the effects asked for; the answer waits for them. additional: what the
+    record's additionalEventData shall hold.
+    """
+
+    tx: Tx
+    account: str
+    region: str
+    now: datetime
+    ids: Ids
+    settings: Settings
+    key: bytes
+    principal: Principal | None = None
+    call_in: Call | None = None
+    prepared: Any = None
+    effects: list[int] = field(default_factory=list)
+    additional: dict[str, Any] | None = None
+
+    def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
+        """Return an ARN of this account and region; "" leaves a part empty."""
+        region = self.region if region is None else region
+        return make_arn(service, region, self.account if account is None else account, resource)
+
+    def effect(self, kind: str, doc: dict[str, Any]) -> None:
+        """Ask for something to happen outside after the commit; see `operation.effect`."""
+        self.effects.append(later.add_effect(self.tx, self.now.timestamp(), kind, self.account, self.region, doc))
+
+    def schedule(self, kind: str, doc: dict[str, Any], after_s: float) -> None:
+        """Ask for a timer; see `operation.timer`. A delay of AWS is scaled by whoever asks, a deadline is not."""
+        due = self.now.timestamp() + after_s
+        later.add_timer(self.tx, due, kind, self.account, self.region, doc)
+
+    def next_seq(self) -> int:
+        """Return the seq that this call's own event will have in the journal (of its first row)."""
+        return journal.last_seq(self.tx) + 1

@@ -1,0 +1,40 @@
+"""What code outside a transaction may use: prepare steps, effects and observers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from apitrail.clock import Clock
+from apitrail.identity.principal import Principal
+from apitrail.ids import Ids
+from apitrail.objects.bucket import Bucket
+from apitrail.services.context import Context
+from apitrail.settings import Settings
+from apitrail.store.database import Database
+
+T = TypeVar("T")
+
+
+class Runtime(Protocol):
+    """The server as services see it outside a transaction.
+
+    data_dir: the data directory. staging_dir: for bodies that arrive. write: run a change with a Context of the
+    given account and region, in one transaction, without a caller and without a record. bucket: the files of a bucket;
+    it does not check whether the bucket exists. call: make a call of another service on behalf of a principal; it is authorised and
+    recorded like any other, with invoked_by (DNS name of the calling service); raises the ServiceError it answers.
+    """
+
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    database: Database
+    data_dir: Path
+    staging_dir: Path
+
+    async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T: ...
+
+    async def call(
+        self, principal: Principal, region: str, service: str, operation: str, params: dict[str, Any], invoked_by: str
+    ) -> dict[str, Any]: ...
+
+    def bucket(self, name: str) -> Bucket: ...

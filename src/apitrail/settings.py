@@ -1,0 +1,214 @@
+"""Every setting of the product, with its default, unit and meaning; the reference page is made from this module.
+
+Layers, later ones win: the defaults here, /etc/apitrail/apitrail.toml, ./apitrail.toml or the file of --config,
+the environment (`APITRAIL_<SECTION>_<KEY>`), the command line.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from apitrail.errors import SettingsError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """The door that clients knock at.
+
+    host: address to listen on. port: 0 picks a free one. advertised_host: address that answers name to
+    clients, such as game server addresses. body_bytes_max: largest request body outside S3.
+    object_bytes_max: largest S3 object or part. staged_from_bytes: S3 bodies above go to a file while they arrive.
+    connections_max: callers at a time. shutdown_timeout_s: how long a stop waits for calls and delivery.
+    virtual_host_suffixes: host names under which `<bucket>.<suffix>` is a bucket.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 4580
+    advertised_host: str = "127.0.0.1"
+    body_bytes_max: Count = 8 * 1024 * 1024
+    object_bytes_max: Count = 5 * 1024**3
+    staged_from_bytes: Count = 1024 * 1024
+    connections_max: Count = 1000
+    shutdown_timeout_s: Positive = 20.0
+    virtual_host_suffixes: tuple[str, ...] = ("localhost", "s3.localhost", "s3.amazonaws.com")
+
+
+class Auth(Struct, frozen=True, forbid_unknown_fields=True):
+    """How callers are checked.
+
+    mode: `strict`, or `permissive` (default of `dev`): unknown keys act as root of the account that the key
+    names, and clock skew is ignored; a known key's signature is checked in both. The first account of an empty store
+    is first_account.
+    """
+
+    mode: Literal["strict", "permissive"] = "strict"
+    first_account: str = "111122223333"
+
+
+class Capture(Struct, frozen=True, forbid_unknown_fields=True):
+    """How calls are recorded.
+
+    mode: `blocking-strict` refuses a call that cannot be recorded; `blocking` lets pass, and counts, operations that
+    neither change anything nor hand out credentials; `batch` answers before the commit and counts what it loses.
+    wait_max_s: how long a call waits for a journal that cannot be written. show_game_data: write players' and games' free
+    text in clear. event_version: `1.11`, or `1.04` for the fields of the older form.
+    """
+
+    mode: Literal["blocking-strict", "blocking", "batch"] = "blocking-strict"
+    wait_max_s: Positive = 5.0
+    show_game_data: bool = False
+    event_version: Literal["1.11", "1.04"] = "1.11"
+
+
+class Journal(Struct, frozen=True, forbid_unknown_fields=True):
+    """The event history. retention_days: how long events can be looked up. prune_rows_max: rows removed at a time."""
+
+    retention_days: Count = 90
+    prune_rows_max: Count = 5000
+
+
+class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Log files.
+
+    period_s: a file is sealed at multiples of it. file_bytes_max: a file is sealed earlier when its content, before
+    compression, reaches it. retry_max_s: longest pause between tries while a bucket is away.
+    gzip: `libdeflate`, or `isal`, which is faster at less compression; `auto` takes isal when delivery is behind.
+    s3_endpoint, s3_access_key, s3_secret_key_file, s3_region: an S3-compatible store for the buckets of trails;
+    without an endpoint, buckets are folders below the data directory.
+    """
+
+    period_s: Positive = 300.0
+    file_bytes_max: Count = 50 * 1024 * 1024
+    retry_max_s: Positive = 30.0
+    gzip: Literal["auto", "libdeflate", "isal"] = "auto"
+    s3_endpoint: str = ""
+    s3_access_key: str = ""
+    s3_secret_key_file: str = ""
+    s3_region: str = "us-east-1"
+
+
+class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
+    """How GameLift behaves.
+
+    delay_scale: factor on AWS's slow steps: 0 makes them immediate, 1 takes seconds for what takes AWS minutes.
+    Deadlines always run in full. run_processes: start real game servers; without it virtual ones answer at once.
+    instances_max: instances per type and location. lenient: give CreateBuild a default operating system.
+    """
+
+    delay_scale: Share = 1.0
+    run_processes: bool = False
+    instances_max: Count = 20
+    lenient: bool = False
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits that AWS has and that a self-hosted server may not want. lookup_per_s: LookupEvents calls, 0 for none."""
+
+    lookup_per_s: Share = 0.0
+    trails_per_region: Count = 5
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings. data: the data directory; everything that must last is below it."""
+
+    data: str = ""
+    server: Server = field(default_factory=Server)
+    auth: Auth = field(default_factory=Auth)
+    capture: Capture = field(default_factory=Capture)
+    journal: Journal = field(default_factory=Journal)
+    delivery: Delivery = field(default_factory=Delivery)
+    gamelift: GameLift = field(default_factory=GameLift)
+    limits: Limits = field(default_factory=Limits)
+
+
+SYSTEM_FILE = Path("/etc/apitrail/apitrail.toml")
+LOCAL_FILE = Path("apitrail.toml")
+PREFIX = "APITRAIL_"
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Return where data goes when nobody says: XDG_DATA_HOME/apitrail or ~/.local/share/apitrail."""
+    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", ".")) / ".local" / "share")
+    return Path(base) / "apitrail"
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Return the settings from all layers.
+
+    overrides: what the command line says, by section and key; the section "" holds top-level keys.
+    Raises: SettingsError with file and key.
+    """
+    environ = os.environ if environ is None else environ
+    tree: dict[str, Any] = {}
+    for path in _files(config):
+        _merge(tree, _checked(_read(path), str(path)))
+    _merge(tree, _checked(_from_environment(environ), "environment"))
+    for section, values in (overrides or {}).items():
+        _merge(tree, dict(values) if section == "" else {section: dict(values)})
+    tree.setdefault("data", str(default_data_dir(environ)))
+    return _convert(tree, "settings")
+
+
+def _files(config: Path | None) -> list[Path]:
+    if config is not None and not config.is_file():
+        raise SettingsError(f"no such file: {config}", where=str(config), hint="check the path given to --config")
+    return [path for path in (SYSTEM_FILE, config or LOCAL_FILE) if path.is_file()]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(str(error), where=str(path)) from error
+
+
+def _checked(tree: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the tree unchanged when it alone makes valid settings, so that an error names its layer."""
+    _convert(tree, where)
+    return tree
+
+
+def _convert(tree: dict[str, Any], where: str) -> Settings:
+    try:
+        return msgspec.convert(tree, Settings, strict=where != "environment")
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        key = path.strip("`").removeprefix("$.") or "top level"
+        raise SettingsError(f"{key}: {message}", where=where, hint="docs/reference/settings.md lists all") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for section in msgspec.structs.fields(Settings):
+        if section.name == "data":
+            if PREFIX + "DATA" in environ:
+                tree["data"] = environ[PREFIX + "DATA"]
+            continue
+        for key in msgspec.structs.fields(section.type):
+            name = f"{PREFIX}{section.name.upper()}_{key.name.upper()}"
+            if name in environ:
+                text = environ[name]
+                value: Any = text.split(",") if str(key.type).startswith("tuple") else text
+                tree.setdefault(section.name, {})[key.name] = value
+    return tree
+
+
+def _merge(tree: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = dict(value) if isinstance(value, Mapping) else value

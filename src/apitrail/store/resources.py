@@ -1,0 +1,184 @@
+"""Documents in collections: the state of the services.
+
+A document is the structure that the API describes, kept as MessagePack, so that times stay times and blobs stay blobs;
+private extras have names beginning with an underscore. A collection is regional, of an account, or global. Documents are
+listed in the order of their creation, and found by id or by the fields that the collection indexes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from apitrail.store.database import Tx
+
+Doc = dict[str, Any]
+Scope = Literal["regional", "account", "global"]
+IndexOf = Callable[[Doc], Any]
+encode_doc = msgspec.msgpack.Encoder().encode
+decode_doc: Callable[[bytes], Any] = msgspec.msgpack.Decoder().decode
+
+
+class Place(Protocol):
+    """Where a piece of work stands: its transaction, account and region."""
+
+    @property
+    def tx(self) -> Tx: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+
+
+class Entry(NamedTuple):
+    """A listed document. ord: its place in the order of creation."""
+
+    ord: int
+    id: str
+    doc: Doc
+
+
+class Collection:
+    """A kind of document.
+
+    kind: unique name, `gamelift/fleet`. indexes: field names, or name to a function that takes the value out
+    of a document (a text, a number or None; None is not indexed; a list indexes each of its values).
+    """
+
+    def __init__(
+        self, kind: str, scope: Scope = "regional", indexes: Sequence[str] | Mapping[str, IndexOf] = ()
+    ) -> None:
+        self.kind = kind
+        self.scope = scope
+        if not isinstance(indexes, Mapping):
+            indexes = {name: _member(name) for name in indexes}
+        self.indexes: Mapping[str, IndexOf] = indexes
+
+    def __call__(self, place: Place) -> "Documents":
+        """Return the documents of this kind in the place's account and region."""
+        return self.at(place.tx, place.account, place.region)
+
+    def at(self, tx: Tx, account: str = "", region: str = "") -> "Documents":
+        """Return the documents of this kind in a given account and region."""
+        if self.scope == "global":
+            account = region = ""
+        elif self.scope == "account":
+            region = ""
+        return Documents(tx, f"{self.kind}|{account}|{region}", self.indexes)
+
+    def everywhere(self, tx: Tx) -> "Iterator[tuple[str, str, Entry]]":
+        """Yield (account, region, entry) of every document of this kind, in the order of creation within a place."""
+        rows = tx.all(
+            "SELECT scope, ord, id, doc FROM resources WHERE scope >= ? AND scope < ? ORDER BY scope, ord",
+            (f"{self.kind}|", f"{self.kind}}}"),
+        )
+        for scope, ord_, id_, doc in rows:
+            _, account, region = scope.split("|")
+            yield account, region, Entry(ord_, id_, decode_doc(doc))
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents of one kind in one account and region, seen through a transaction."""
+
+    tx: Tx
+    scope: str
+    indexes: Mapping[str, IndexOf]
+
+    def get(self, id: str) -> Doc | None:
+        """Return a document, or None."""
+        row = self.tx.one("SELECT doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+        return decode_doc(row[0]) if row else None
+
+    def has(self, id: str) -> bool:
+        """Return whether there is a document of this id."""
+        return self.tx.one("SELECT 1 FROM resources WHERE scope = ? AND id = ?", (self.scope, id)) is not None
+
+    def put(self, id: str, doc: Doc) -> None:
+        """Store a document under its id, new or in place of the old one."""
+        body = encode_doc(doc)
+        row = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+        if row is None:
+            new = "INSERT INTO resources (scope, id, doc) VALUES (?, ?, ?)"
+            self._index(self.tx.insert(new, (self.scope, id, body)), {}, doc)
+            return
+        self.tx.run("UPDATE resources SET doc = ? WHERE ord = ?", (body, row[0]))
+        if self.indexes:
+            self._index(row[0], decode_doc(row[1]), doc)
+
+    def delete(self, id: str) -> bool:
+        """Remove a document; return whether there was one."""
+        row = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+        if row is None:
+            return False
+        if self.indexes:
+            self._index(row[0], decode_doc(row[1]), {})
+        self.tx.run("DELETE FROM resources WHERE ord = ?", (row[0],))
+        return True
+
+    def page(self, limit: int, after: int = 0, *, newest_first: bool = False) -> list[Entry]:
+        """Return up to limit documents after (or, newest first, before) a place in the order; after 0: from the start."""
+        where, order = _direction(after, newest_first)
+        rows = self.tx.all(
+            f"SELECT ord, id, doc FROM resources WHERE scope = ? AND {where} ORDER BY {order} LIMIT ?",
+            (self.scope, after, limit),
+        )
+        return [Entry(ord_, id_, decode_doc(doc)) for ord_, id_, doc in rows]
+
+    def find(
+        self, field: str, value: Any, limit: int = -1, after: int = 0, *, newest_first: bool = False
+    ) -> list[Entry]:
+        """Return the documents whose indexed field has the value, in order; limit -1: all."""
+        where, order = _direction(after, newest_first)
+        rows = self.tx.all(
+            "SELECT r.ord, r.id, r.doc FROM resource_index i JOIN resources r ON r.ord = i.ord"
+            f" WHERE i.scope = ? AND i.field = ? AND i.value = ? AND i.{where} ORDER BY i.{order} LIMIT ?",
+            (self.scope, field, value, after, limit),
+        )
+        return [Entry(ord_, id_, decode_doc(doc)) for ord_, id_, doc in rows]
+
+    def count(self, field: str | None = None, value: Any = None) -> int:
+        """Return how many documents there are, or how many have the value in an indexed field."""
+        if field is None:
+            row = self.tx.one("SELECT count(*) FROM resources WHERE scope = ?", (self.scope,))
+        else:
+            row = self.tx.one(
+                "SELECT count(*) FROM resource_index WHERE scope = ? AND field = ? AND value = ?",
+                (self.scope, field, value),
+            )
+        return row[0] if row else 0
+
+    def all(self) -> list[Entry]:
+        """Return every document, in the order of creation; for small collections."""
+        return self.page(-1)
+
+    def _index(self, ord_: int, old: Doc, new: Doc) -> None:
+        for field, value_of in self.indexes.items():
+            before, after = _values(value_of, old), _values(value_of, new)
+            for value in before - after:
+                self.tx.run(
+                    "DELETE FROM resource_index WHERE scope = ? AND field = ? AND value = ? AND ord = ?",
+                    (self.scope, field, value, ord_),
+                )
+            for value in after - before:
+                self.tx.run("INSERT INTO resource_index VALUES (?, ?, ?, ?)", (self.scope, field, value, ord_))
+
+
+def _member(name: str) -> IndexOf:
+    return lambda doc: doc.get(name)
+
+
+def _values(value_of: IndexOf, doc: Doc) -> set[Any]:
+    if not doc:
+        return set()
+    value = value_of(doc)
+    if isinstance(value, list | tuple | set):
+        return {item for item in value if item is not None}
+    return set() if value is None else {value}
+
+
+def _direction(after: int, newest_first: bool) -> tuple[str, str]:
+    if not newest_first:
+        return "ord > ?", "ord"
+    return ("ord < ?" if after else "ord > ?"), "ord DESC"

@@ -1,0 +1,265 @@
+"""The SQLite database: one file, one writing connection, commits shared by all who wait.
+
+Pieces of work run one after another on the event loop inside BEGIN ... COMMIT, each in a savepoint of its own; only
+the COMMIT, which waits for the disk, goes to a thread. Work that arrives meanwhile forms the next batch, so there is no
+timed window: a lone caller waits for one sync, and many callers share one. Readers use connections of their own.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from threading import local
+from typing import Any, TypeVar
+
+from apitrail.errors import JournalUnavailable
+from apitrail.store.database import Row, Work
+
+T = TypeVar("T")
+BATCH_WORKS_MAX = 256
+RETRY_S = 0.05
+READERS = 2
+DISK_CODES = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    )
+)
+log = logging.getLogger("apitrail.store")
+
+
+class SqliteTx:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement and return its rows."""
+        return self._execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        """Run a statement and return its first row, or None."""
+        row: Row | None = self._execute(sql, params).fetchone()
+        return row
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run a statement that changes something and return how many rows it changed."""
+        return self._execute(sql, params).rowcount
+
+    def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run an INSERT and return the new row's number."""
+        number = self._execute(sql, params).lastrowid
+        assert number is not None
+        return number
+
+    def undo(self) -> None:
+        """Take back what this piece of work has changed so far."""
+        self._execute("ROLLBACK TO work")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A piece of work on its way to a commit. deadline: by the event loop's clock."""
+
+    work: Work[Any]
+    answer: asyncio.Future[Any]
+    deadline: float
+    durable: bool
+    result: Any = None
+    error: Exception | None = None
+
+
+class SqliteDatabase:
+    """The state and the journal in one SQLite file.
+
+    path: the file, made when it is missing. wait_max_s: how long a write may wait for a disk that refuses.
+    lost: records of non-durable writes that could not be committed.
+    """
+
+    def __init__(self, path: Path, *, wait_max_s: float = 5.0) -> None:
+        self.path = path
+        self.lost = 0
+        self._wait_max_s = wait_max_s
+        self._problem = ""
+        self._writer = _connect(path)
+        migrate(self._writer)
+        self._file_id = _file_id(path)
+        self._tx = SqliteTx(self._writer)
+        self._pending: deque[_Waiting] = deque()
+        self._batch: asyncio.Task[None] | None = None
+        self._commits = ThreadPoolExecutor(1, "journal-commit")
+        self._reads = ThreadPoolExecutor(READERS, "store-read")
+        self._thread = local()
+        self._readers: list[sqlite3.Connection] = []
+
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+        """Run work and return its result after the commit.
+
+        Raises: JournalUnavailable; then nothing of it has happened. Whatever the work itself raises.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(work, loop.create_future(), loop.time() + self._wait_max_s, durable)
+        self._pending.append(waiting)
+        if self._batch is None:
+            self._batch = loop.create_task(self._drain())
+        result: T = await waiting.answer
+        return result
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work on a snapshot of what is committed, on a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reads, self._read, work)
+
+    def read_now(self, work: Work[T]) -> T:
+        """Run work on a snapshot on the calling thread, which is not the event loop's (or before it runs)."""
+        return self._read(work)
+
+    def problem(self) -> str:
+        """Return why nothing can be written now, or an empty text."""
+        return self._problem or self._missing()
+
+    def trouble(self, error: Exception) -> bool:
+        """Return whether an error is the disk's (full, unreadable, read-only, locked, damaged), not the work's own."""
+        return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in DISK_CODES
+
+    async def close(self) -> None:
+        """Finish what waits, then close every connection."""
+        while self._batch is not None:
+            await self._batch
+        self._commits.shutdown()
+        self._reads.shutdown()
+        for connection in (*self._readers, self._writer):
+            connection.close()
+
+    async def _drain(self) -> None:
+        """Commit batch after batch until nothing waits."""
+        try:
+            while self._pending:
+                batch = [self._pending.popleft() for _ in range(min(len(self._pending), BATCH_WORKS_MAX))]
+                if not await self._commit(batch):
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._batch = None
+
+    async def _commit(self, batch: list[_Waiting]) -> bool:
+        """Run a batch and commit it; put back what may be tried again. Return whether the disk took it."""
+        loop = asyncio.get_running_loop()
+        try:
+            if missing := self._missing():
+                raise sqlite3.OperationalError(missing)
+            self._writer.execute("BEGIN IMMEDIATE")
+            for waiting in batch:
+                self._apply(waiting)
+            await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
+        except sqlite3.Error as error:
+            self._refuse(batch, str(error), loop.time())
+            return False
+        self._problem = ""
+        for waiting in batch:
+            _settle(waiting)
+        return True
+
+    def _apply(self, waiting: _Waiting) -> None:
+        """Run one piece of work in its savepoint. A database error is the whole batch's, any other its own."""
+        execute = self._writer.execute
+        execute("SAVEPOINT work")
+        waiting.result, waiting.error = None, None
+        try:
+            waiting.result = waiting.work(self._tx)
+        except Exception as error:
+            if self.trouble(error):
+                raise
+            waiting.error = error
+            execute("ROLLBACK TO work")
+        execute("RELEASE work")
+        if not waiting.durable:
+            _settle(waiting)
+
+    def _refuse(self, batch: list[_Waiting], reason: str, now: float) -> None:
+        """Roll back; queue again whatever still has time, and answer the rest."""
+        self._problem = f"the journal {self.path.name} cannot be written: {reason}"
+        if self._writer.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
+        again = [waiting for waiting in batch if waiting.deadline > now and not waiting.answer.cancelled()]
+        self._pending.extendleft(reversed(again))
+        for waiting in batch:
+            if waiting.deadline <= now:
+                self._give_up(waiting)
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        if not waiting.durable:
+            self.lost += 1
+        if not waiting.answer.done():
+            waiting.answer.set_exception(JournalUnavailable(self._problem))
+
+    def _missing(self) -> str:
+        """Return what is wrong when the file under our path is no longer the one we opened."""
+        return "" if _file_id(self.path) == self._file_id else f"{self.path} was removed or replaced"
+
+    def _read(self, work: Work[T]) -> T:
+        connection = getattr(self._thread, "connection", None)
+        if connection is None:
+            connection = self._thread.connection = _connect(self.path, read_only=True)
+            self._readers.append(connection)
+        connection.execute("BEGIN")
+        try:
+            return work(SqliteTx(connection))
+        finally:
+            connection.execute("ROLLBACK")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables to the newest step; each step is one transaction."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    steps = sorted(item.name for item in files("apitrail.store.migrations").iterdir() if item.name.endswith(".sql"))
+    for number, name in enumerate(steps, 1):
+        if number > version:
+            script = files("apitrail.store.migrations").joinpath(name).read_text()
+            connection.executescript(f"BEGIN;{script};PRAGMA user_version={number};COMMIT;")
+
+
+def _settle(waiting: _Waiting) -> None:
+    if waiting.answer.done():
+        return
+    if waiting.error is None:
+        waiting.answer.set_result(waiting.result)
+    else:
+        waiting.answer.set_exception(waiting.error)
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+    connection.execute("PRAGMA busy_timeout=2000")
+    if read_only:
+        connection.execute("PRAGMA query_only=1")
+        return connection
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute("PRAGMA cache_size=-16000")
+    return connection
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino

@@ -1,0 +1,49 @@
+"""The collections of GameLift's documents, one line each.
+
+A document is the API's structure of the resource; private extras have a leading underscore. Ids are the resource's own,
+a fleet location's is `<fleet id>/<location>`, a game session's its ARN without account, a tag set's the resource's ARN.
+An index named `A+B` holds the values of both members, joined by `joined`.
+"""
+
+from typing import Any
+
+from apitrail.store.resources import Collection, Doc, IndexOf
+
+SEPARATOR = "\n"
+
+
+def joined(*values: Any) -> str:
+    """Return the value of an index over several members, for `find` and `where`."""
+    return SEPARATOR.join(str(value) for value in values)
+
+
+def _both(first: str, second: str) -> IndexOf:
+    return lambda doc: joined(doc.get(first, ""), doc.get(second, ""))
+
+
+def _routing(doc: Doc) -> str:
+    return str(doc["RoutingStrategy"]["Type"])
+
+
+def _routing_and_name(doc: Doc) -> str:
+    return joined(_routing(doc), doc["Name"])
+
+
+BUILDS = Collection("gamelift/build", indexes=["Status"])
+SCRIPTS = Collection("gamelift/script")
+ALIASES = Collection(
+    "gamelift/alias",
+    indexes={"Type": _routing, "Name": lambda doc: doc["Name"], "Type+Name": _routing_and_name},
+)
+CUSTOM_LOCATIONS = Collection("gamelift/location")
+TAGS = Collection("gamelift/tags")
+
+FLEETS = Collection("gamelift/fleet", indexes=["BuildId", "ScriptId", "Status"])
+FLEET_LOCATIONS = Collection("gamelift/fleet-location", indexes=["FleetId", "Location"])
+FLEET_EVENTS = Collection("gamelift/fleet-event", indexes=["ResourceId"])
+
+GAME_SESSIONS = Collection(
+    "gamelift/game-session",
+    indexes={"FleetId": lambda doc: doc["FleetId"], "FleetId+Status": _both("FleetId", "Status")},
+)
+PLAYER_SESSIONS = Collection("gamelift/player-session", indexes=["GameSessionId", "PlayerId"])

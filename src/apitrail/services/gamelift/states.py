@@ -1,0 +1,199 @@
+"""The states of GameLift's things, as tables: from, to, what brings it about, after how long, with which fleet events.
+
+The pictures in the docs are drawn from these tables. A step with a delay is taken by a timer; delays are AWS's slow
+steps in seconds and are scaled by the setting `gamelift.delay_scale`. Deadlines (60 s for a reserved player slot, ...)
+stand beside the code that sets them and are never scaled.
+
+Source: GameLift API Reference (FleetAttributes, LocationState, Instance, GameSession, PlayerSession, Event); the
+lengths of the delays are ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from apitrail.services.context import Context
+
+GONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition. source GONE: creation; target GONE: removal.
+
+    delay_s: taken by a timer that long after the source state was entered; None: somebody's call or message.
+    events: codes of the fleet events that it adds.
+    """
+
+    source: str
+    target: str
+    trigger: str
+    delay_s: float | None = None
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The states of one kind of thing."""
+
+    name: str
+    steps: Sequence[Step]
+    _by_pair: dict[tuple[str, str], Step] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_pair", {(step.source, step.target): step for step in self.steps})
+
+    @property
+    def states(self) -> list[str]:
+        """Return every state, in the order of the table."""
+        names = [name for step in self.steps for name in (step.source, step.target)]
+        return [name for name in dict.fromkeys(names) if name != GONE]
+
+    def step(self, source: str, target: str) -> Step:
+        """Return the step between two states; one that the table does not have is our own mistake."""
+        step = self._by_pair.get((source, target))
+        assert step is not None, f"a {self.name} does not go from {source or 'nothing'} to {target or 'nothing'}"
+        return step
+
+    def timed(self, source: str) -> Step | None:
+        """Return the step that a timer takes out of a state, or None."""
+        return next((step for step in self.steps if step.source == source and step.delay_s is not None), None)
+
+
+def delay(ctx: Context, seconds: float) -> float:
+    """Return how long one of AWS's slow steps takes here."""
+    return seconds * ctx.settings.gamelift.delay_scale
+
+
+BUILD = Machine(
+    "build",
+    (
+        Step(GONE, "INITIALIZED", "CreateBuild"),
+        Step("INITIALIZED", "READY", "the zip has arrived or the given object can be read", 1.0),
+        Step("INITIALIZED", "FAILED", "the object is no zip, empty or cannot be read"),
+        Step("INITIALIZED", GONE, "DeleteBuild"),
+        Step("READY", GONE, "DeleteBuild"),
+        Step("FAILED", GONE, "DeleteBuild"),
+    ),
+)
+
+CREATION = ("NEW", "DOWNLOADING", "VALIDATING", "BUILDING", "ACTIVATING")
+
+# A fleet's home location has the fleet's state; the steps of both are taken together, by the delays of LOCATION.
+FLEET = Machine(
+    "fleet",
+    (
+        Step(GONE, "NEW", "CreateFleet", None, ("FLEET_CREATED",)),
+        Step("NEW", "DOWNLOADING", "the creation starts", None, ("FLEET_STATE_DOWNLOADING",)),
+        Step(
+            "DOWNLOADING",
+            "VALIDATING",
+            "the build was extracted",
+            None,
+            ("FLEET_CREATION_EXTRACTING_BUILD", "FLEET_STATE_VALIDATING"),
+        ),
+        Step(
+            "VALIDATING",
+            "BUILDING",
+            "the launch paths were found",
+            None,
+            ("FLEET_CREATION_VALIDATING_RUNTIME_CONFIG", "FLEET_STATE_BUILDING"),
+        ),
+        Step("BUILDING", "ACTIVATING", "the first instance was launched", None, ("FLEET_STATE_ACTIVATING",)),
+        Step("ACTIVATING", "ACTIVE", "one of its processes is ready", None, ("FLEET_STATE_ACTIVE",)),
+        *(Step(state, "ERROR", "a creation step failed", None, ("FLEET_STATE_ERROR",)) for state in CREATION),
+        Step("ACTIVE", "DELETING", "DeleteFleet"),
+        Step("ERROR", "DELETING", "DeleteFleet"),
+        Step("DELETING", "TERMINATED", "all its locations are terminated", None, ("FLEET_DELETED",)),
+        Step("TERMINATED", GONE, "it is no longer kept", 60.0),
+    ),
+)
+
+# The events are those of remote locations; the home location makes the fleet's instead.
+LOCATION = Machine(
+    "fleet location",
+    (
+        Step(GONE, "NEW", "CreateFleet, CreateFleetLocations", None, ("LOCATION_STATE_PENDING",)),
+        Step("NEW", "DOWNLOADING", "the creation starts", 1.0, ("LOCATION_STATE_CREATING",)),
+        Step("DOWNLOADING", "VALIDATING", "the build was fetched and extracted", 2.0),
+        Step("VALIDATING", "BUILDING", "the launch paths were found", 1.0),
+        Step("BUILDING", "ACTIVATING", "the first instance was launched", 2.0, ("LOCATION_STATE_ACTIVATING",)),
+        Step("ACTIVATING", "ACTIVE", "one of its processes is ready", None, ("LOCATION_STATE_ACTIVE",)),
+        *(Step(state, "ERROR", "a creation step failed", None, ("LOCATION_STATE_ERROR",)) for state in CREATION),
+        *(
+            Step(state, "DELETING", "DeleteFleet, DeleteFleetLocations", None, ("LOCATION_STATE_DELETING",))
+            for state in (*CREATION, "ACTIVE", "ERROR")
+        ),
+        Step("DELETING", "TERMINATED", "its instances are gone", 2.0, ("LOCATION_STATE_DELETED",)),
+        Step("TERMINATED", GONE, "it is no longer kept", 60.0),
+    ),
+)
+
+# An Anywhere fleet downloads and launches nothing. It has custom locations and no home location.
+ANYWHERE_FLEET = Machine(
+    "fleet",
+    (
+        Step(GONE, "NEW", "CreateFleet", None, ("FLEET_CREATED",)),
+        Step("NEW", "ACTIVE", "the creation starts", 1.0, ("FLEET_STATE_ACTIVE",)),
+        Step("ACTIVE", "DELETING", "DeleteFleet"),
+        Step("DELETING", "TERMINATED", "all its locations are terminated", None, ("FLEET_DELETED",)),
+        Step("TERMINATED", GONE, "it is no longer kept", 60.0),
+    ),
+)
+
+ANYWHERE_LOCATION = Machine(
+    "fleet location",
+    (
+        Step(GONE, "NEW", "CreateFleet", None, ("LOCATION_STATE_PENDING",)),
+        Step(GONE, "ACTIVE", "CreateFleetLocations", None, ("LOCATION_STATE_ACTIVE",)),
+        Step("NEW", "ACTIVE", "its fleet is active", None, ("LOCATION_STATE_ACTIVE",)),
+        *(
+            Step(state, "DELETING", "DeleteFleet, DeleteFleetLocations", None, ("LOCATION_STATE_DELETING",))
+            for state in ("NEW", "ACTIVE")
+        ),
+        Step("DELETING", "TERMINATED", "nothing runs there any more", 2.0, ("LOCATION_STATE_DELETED",)),
+        Step("TERMINATED", GONE, "it is no longer kept", 60.0),
+    ),
+)
+
+INSTANCE = Machine(
+    "instance",
+    (
+        Step(GONE, "PENDING", "pending and active ones are fewer than desired"),
+        Step("PENDING", "ACTIVE", "one of its processes is ready", 1.0),
+        Step("PENDING", "TERMINATING", "scale-in, deletion"),
+        Step("ACTIVE", "TERMINATING", "scale-in, deletion, unhealthy, interrupted"),
+        Step("TERMINATING", GONE, "its processes have ended", 1.0),
+    ),
+)
+
+GAME_SESSION = Machine(
+    "game session",
+    (
+        Step(GONE, "ACTIVATING", "a process was reserved for it"),
+        Step("ACTIVATING", "ACTIVE", "its process sends ActivateGameSession"),
+        Step("ACTIVATING", "TERMINATED", "the activation timeout has passed, or its process ended"),
+        Step("ACTIVATING", "TERMINATING", "TerminateGameSession"),
+        Step("ACTIVATING", "ERROR", "its process crashed or was killed as unhealthy"),
+        Step("ACTIVE", "TERMINATING", "TerminateGameSession"),
+        Step("ACTIVE", "TERMINATED", "its process ended"),
+        Step("ACTIVE", "ERROR", "its process crashed or was killed as unhealthy"),
+        Step("TERMINATING", "TERMINATED", "its process ended"),
+        Step("TERMINATED", GONE, "30 days have passed"),
+        Step("ERROR", GONE, "30 days have passed"),
+    ),
+)
+
+PLAYER_SESSION = Machine(
+    "player session",
+    (
+        Step(GONE, "RESERVED", "CreatePlayerSession, CreatePlayerSessions, a placement or match"),
+        Step("RESERVED", "ACTIVE", "its process sends AcceptPlayerSession"),
+        Step("RESERVED", "TIMEDOUT", "60 s have passed, or the game session ended"),
+        Step("RESERVED", "COMPLETED", "its process sends RemovePlayerSession"),
+        Step("ACTIVE", "COMPLETED", "its process sends RemovePlayerSession, or the game session ended"),
+        Step("TIMEDOUT", GONE, "30 days after the game session ended"),
+        Step("COMPLETED", GONE, "30 days after the game session ended"),
+    ),
+)
+
+MACHINES = (BUILD, FLEET, LOCATION, ANYWHERE_FLEET, ANYWHERE_LOCATION, INSTANCE, GAME_SESSION, PLAYER_SESSION)

@@ -58,7 +58,7 @@ def event_time(at: datetime) -> str:
 def encode(event: Event) -> bytes:
     """Return the event as compact UTF-8 JSON.
 
-    Text that is not Unicode (lone surrogates) is written with U+FFFD in its place, and integers that no
+    Text that is not Unicode (lone surrogates) is written with ? in its place, and integers that no
     reader could hold as text: a caller's odd value must not keep the call from being recorded.
     """
     try:

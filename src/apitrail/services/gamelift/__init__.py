@@ -1,4 +1,13 @@
 """Amazon GameLift. One module per family of operations; a family registers itself when it is imported here.
 
-errors, collections, arns, pages, tagging, records: what the families share.
+errors, collections, arns, pages, tagging, records: what the families share. states: the life of things, as tables.
+To add a family: a module, and its name in FAMILIES.
 """
+
+from apitrail.services.gamelift import aliases, builds, fleet_events, locations, scripts, tagging
+from apitrail.services.gamelift.records import FREE, RULES
+from apitrail.services.operation import Service
+
+FAMILIES = (aliases, builds, fleet_events, locations, scripts, tagging)
+
+SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException")

@@ -39,6 +39,13 @@ class Entry(NamedTuple):
     doc: Doc
 
 
+class Ranked(NamedTuple):
+    """A document found by the range of an indexed value. value: the value it was found by."""
+
+    value: Any
+    entry: Entry
+
+
 class Collection:
     """A kind of document.
 
@@ -147,6 +154,41 @@ class Documents:
                 "SELECT count(*) FROM resource_index WHERE scope = ? AND field = ? AND value = ?",
                 (self.scope, field, value),
             )
+        return row[0] if row else 0
+
+    def between(
+        self,
+        field: str,
+        low: Any,
+        high: Any,
+        limit: int = -1,
+        after: tuple[Any, int] | None = None,
+        *,
+        descending: bool = False,
+    ) -> list[Ranked]:
+        """Return the documents with low <= value < high in an indexed field, ordered by value, then by creation.
+
+        descending: the other way round in both. after: value and ord of the last one seen. limit -1: all.
+        """
+        where, params = "i.value >= ? AND i.value < ?", [self.scope, field, low, high]
+        if after is not None:
+            where += f" AND (i.value, i.ord) {'<' if descending else '>'} (?, ?)"
+            params += after
+        order = "i.value DESC, i.ord DESC" if descending else "i.value, i.ord"
+        rows = self.tx.all(
+            "SELECT i.value, r.ord, r.id, r.doc FROM resource_index i JOIN resources r ON r.ord = i.ord"
+            f" WHERE i.scope = ? AND i.field = ? AND {where} ORDER BY {order} LIMIT ?",
+            (*params, limit),
+        )
+        return [Ranked(value, Entry(ord_, id_, decode_doc(doc))) for value, ord_, id_, doc in rows]
+
+    def count_between(self, field: str, low: Any, high: Any, limit: int = -1) -> int:
+        """Return how many documents have low <= value < high in an indexed field; stops counting at limit."""
+        row = self.tx.one(
+            "SELECT count(*) FROM (SELECT 1 FROM resource_index"
+            " WHERE scope = ? AND field = ? AND value >= ? AND value < ? LIMIT ?) counted",
+            (self.scope, field, low, high, limit),
+        )
         return row[0] if row else 0
 
     def all(self) -> list[Entry]:

@@ -1,12 +1,15 @@
 """The collections of GameLift's documents, one line each.
 
 A document is the API's structure of the resource; private extras have a leading underscore. Ids are the resource's own,
-a fleet location's is `<fleet id>/<location>`, a game session's its ARN without account, a tag set's the resource's ARN.
+a fleet location's is `<fleet id>/<location>`, a game session's `<fleet id>/<last part of its ARN>`, a tag set's the
+resource's ARN.
 An index named `A+B` holds the values of both members, joined by `joined`.
 """
 
 from typing import Any
 
+from apitrail.services.gamelift.process_facts import place, ready_on, room
+from apitrail.services.gamelift.session_facts import creation, listings, player_listings, ranks
 from apitrail.store.resources import Collection, Doc, IndexOf
 
 SEPARATOR = "\n"
@@ -19,6 +22,10 @@ def joined(*values: Any) -> str:
 
 def _both(first: str, second: str) -> IndexOf:
     return lambda doc: joined(doc.get(first, ""), doc.get(second, ""))
+
+
+def _one(member: str) -> IndexOf:
+    return lambda doc: doc[member]
 
 
 def _routing(doc: Doc) -> str:
@@ -40,10 +47,21 @@ TAGS = Collection("gamelift/tags")
 
 FLEETS = Collection("gamelift/fleet", indexes=["BuildId", "ScriptId", "Status"])
 FLEET_LOCATIONS = Collection("gamelift/fleet-location", indexes=["FleetId", "Location"])
+INSTANCES = Collection(
+    "gamelift/instance",
+    indexes={
+        "FleetId+Location": _both("FleetId", "Location"),
+        "FleetId+Location+Status": lambda doc: joined(doc["FleetId"], doc["Location"], doc["Status"]),
+        "Type+Location": _both("Type", "Location"),
+    },
+)
 FLEET_EVENTS = Collection("gamelift/fleet-event", indexes=["ResourceId"])
 
-GAME_SESSIONS = Collection(
-    "gamelift/game-session",
-    indexes={"FleetId": lambda doc: doc["FleetId"], "FleetId+Status": _both("FleetId", "Status")},
+GAME_SESSIONS = Collection("gamelift/game-session", indexes={"listing": listings, "rank": ranks, "creation": creation})
+GAME_SESSION_TEXTS = Collection("gamelift/game-session-text")
+PLAYER_SESSIONS = Collection(
+    "gamelift/player-session", indexes={"listing": player_listings, "PlayerId": _one("PlayerId")}
 )
-PLAYER_SESSIONS = Collection("gamelift/player-session", indexes=["GameSessionId", "PlayerId"])
+
+HOSTS = Collection("gamelift/host", indexes={"FleetId": _one("FleetId"), "place": place, "room": room})
+PROCESSES = Collection("gamelift/process", indexes={"HostId": _one("HostId"), "ready": ready_on})

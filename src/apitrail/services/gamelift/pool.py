@@ -1,0 +1,175 @@
+"""The pool of server processes: starting them on hosts, picking one for a game session, letting it go.
+
+Virtual processes stand in for real ones while `gamelift.run_processes` is off: they are free as soon as their host is
+there and answer at once. Picking costs the same however many hosts and processes there are.
+Source: specification 2.6, 3.5, 3.6, 3.7.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+
+from apitrail.services.context import Context
+from apitrail.services.gamelift.collections import HOSTS, PROCESSES
+from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room_prefix
+from apitrail.services.gamelift.session_facts import end_of
+from apitrail.store.resources import Doc
+
+PORT_FIRST = 7777
+"""Virtual processes count up from here when the fleet's inbound permissions have no port left. Inferred."""
+
+PORT_MAX = 60_000
+ACTIVATIONS_MAX = 2_147_483_647
+LAUNCHING = ("BUILDING", "ACTIVATING", "ACTIVE")
+"""States of a fleet in which its hosts start processes."""
+
+
+def add_host(ctx: Context, fleet: Doc, location: str, compute_name: str, ip_address: str, dns_name: str) -> Doc:
+    """Add a host without processes and return it."""
+    host = {
+        "FleetId": fleet["FleetId"],
+        "Location": location,
+        "ComputeName": compute_name,
+        "IpAddress": ip_address,
+        "DnsName": dns_name,
+        "Counts": dict.fromkeys(STATES, 0),
+        "Entries": {},
+        "ActivationsMax": activations_max(fleet),
+        "Players": 0,
+        "PlayerSlots": 0,
+        "Ports": [],
+    }
+    put_host(ctx, host)
+    return host
+
+
+def put_host(ctx: Context, host: Doc) -> None:
+    """Store a host."""
+    HOSTS(ctx).put(host_id_of(host["FleetId"], host["ComputeName"]), host)
+
+
+def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
+    """Start virtual processes until each launch entry of the fleet has as many as it should.
+
+    Surplus ones are left alone: they are not replaced after their session.
+    """
+    if ctx.settings.gamelift.run_processes or fleet["Status"] not in LAUNCHING:
+        return
+    wanted = Counter[str]()
+    for launch in runtime_of(fleet).get("ServerProcesses", ()):
+        wanted[entry_of(launch)] += launch["ConcurrentExecutions"]
+    for entry, count in wanted.items():
+        for _ in range(count - host["Entries"].get(entry, 0)):
+            start(ctx, host, ctx.ids.uuid(), next_port(fleet, host), entry=entry, virtual=True)
+    host["ActivationsMax"] = activations_max(fleet)
+    put_host(ctx, host)
+
+
+def start(ctx: Context, host: Doc, process_id: str, port: int, *, entry: str = "", virtual: bool = False) -> Doc:
+    """Add a free process to a host and return it; the host is changed, but stored by whoever calls.
+
+    entry: the launch entry that it came from, empty for a process that nobody replaces.
+    """
+    process = {
+        "ProcessId": process_id,
+        "HostId": host_id_of(host["FleetId"], host["ComputeName"]),
+        "State": READY,
+        "Entry": entry,
+        "Virtual": virtual,
+        "Port": port,
+        **{name: host[name] for name in ("FleetId", "Location", "ComputeName", "IpAddress", "DnsName")},
+    }
+    PROCESSES(ctx).put(process_id, process)
+    host["Counts"][READY] += 1
+    host["Ports"].append(port)
+    if entry:
+        host["Entries"][entry] = host["Entries"].get(entry, 0) + 1
+    return process
+
+
+def reserve(ctx: Context, fleet_id: str, location: str, key: str) -> Doc | None:
+    """Take a free process of a location for a session and return it, ACTIVATING; None when there is none.
+
+    key: the id under which the session is kept. The fullest host is taken first, so that others stay idle and
+    can be stopped; then its oldest process.
+    """
+    prefix = room_prefix(fleet_id, location)
+    best = HOSTS(ctx).between("room", prefix, end_of(prefix), 1)
+    if not best:
+        return None
+    process = PROCESSES(ctx).find("ready", best[0].entry.id, 1)[0].doc
+    process["GameSession"] = key
+    _move(ctx, best[0].entry.doc, process, ACTIVATING)
+    return process
+
+
+def move(ctx: Context, process: Doc, state: str, *, slots: int = 0, players: int = 0) -> None:
+    """Bring a process into another state. slots, players: what that adds to its host's figures."""
+    host = HOSTS(ctx).get(process["HostId"])
+    if host is None:
+        process["State"] = state
+        PROCESSES(ctx).put(process["ProcessId"], process)
+        return
+    host["PlayerSlots"] += slots
+    host["Players"] += players
+    _move(ctx, host, process, state)
+
+
+def count_players(ctx: Context, process_id: str, *, slots: int = 0, players: int = 0) -> None:
+    """Add to the figures of a process's host: slots and connected players of its active sessions."""
+    process = PROCESSES(ctx).get(process_id)
+    host = None if process is None else HOSTS(ctx).get(process["HostId"])
+    if host is not None and (slots or players):
+        host["PlayerSlots"] += slots
+        host["Players"] += players
+        put_host(ctx, host)
+
+
+def let_go(ctx: Context, fleet: Doc | None, process: Doc) -> None:
+    """Remove a process that has ended; its host, if it is still there, starts another in its place."""
+    PROCESSES(ctx).delete(process["ProcessId"])
+    host = HOSTS(ctx).get(process["HostId"])
+    if host is None:
+        return
+    host["Counts"][process["State"]] -= 1
+    host["Ports"].remove(process["Port"])
+    if process["Entry"]:
+        host["Entries"][process["Entry"]] -= 1
+    put_host(ctx, host)
+    if fleet is not None:
+        top_up(ctx, fleet, host)
+
+
+def runtime_of(fleet: Doc) -> Doc:
+    """Return a fleet's runtime configuration; empty for one without."""
+    found: Doc = fleet.get("_RuntimeConfiguration") or {}
+    return found
+
+
+def activations_max(fleet: Doc) -> int:
+    """Return how many sessions may be activating on one host at a time."""
+    return int(runtime_of(fleet).get("MaxConcurrentGameSessionActivations", ACTIVATIONS_MAX))
+
+
+def entry_of(launch: Doc) -> str:
+    """Return the launch entry of a ServerProcess: its path and parameters."""
+    return f"{launch['LaunchPath']} {launch.get('Parameters', '')}".rstrip()
+
+
+def next_port(fleet: Doc, host: Doc) -> int:
+    """Return the first port that the fleet lets in and that nothing on the host uses."""
+    used = set(host["Ports"])
+    return next(port for port in _ports(fleet) if port not in used)
+
+
+def _ports(fleet: Doc) -> Iterator[int]:
+    allowed = (range(rule["FromPort"], rule["ToPort"] + 1) for rule in fleet.get("_InboundPermissions", ()))
+    return chain(chain.from_iterable(allowed), range(PORT_FIRST, PORT_MAX + 1))
+
+
+def _move(ctx: Context, host: Doc, process: Doc, state: str) -> None:
+    host["Counts"][process["State"]] -= 1
+    host["Counts"][state] += 1
+    process["State"] = state
+    PROCESSES(ctx).put(process["ProcessId"], process)
+    put_host(ctx, host)

@@ -1,0 +1,121 @@
+"""Logs of game sessions: a zip per ended session in a bucket of the service, kept for 14 days.
+
+A virtual process writes what its session went through. Source: API Reference, GetGameSessionLogUrl; specification 3.8.
+"""
+
+import io
+import zipfile
+from datetime import datetime
+
+from apitrail.services.buckets import ensure_service_bucket
+from apitrail.services.context import Context
+from apitrail.services.gamelift.collections import GAME_SESSIONS, PLAYER_SESSIONS
+from apitrail.services.gamelift.session_facts import player_listing
+from apitrail.services.operation import Deed, effect, timer
+from apitrail.services.runtime import Runtime
+from apitrail.store.database import Tx
+from apitrail.store.resources import Doc
+
+WRITE_LOG = "gamelift/write-session-log"
+DROP_LOG = "gamelift/drop-session-log"
+LOG_OVER = "gamelift/session-log-over"
+
+LOG_KEPT_S = 14 * 86_400.0
+PLAYERS_MAX = 5000
+"""Player sessions that a log tells of; the first ones."""
+
+LOG_NAME = "session.log"
+
+
+def log_bucket(region: str) -> str:
+    """Return the bucket of a region's logs."""
+    return f"gamelift-logs-{region}"
+
+
+def log_key(account: str, key: str) -> str:
+    """Return the object key of a session's log. key: the id under which the session is kept."""
+    return f"{account}/{key}.zip"
+
+
+def end_log(ctx: Context, key: str) -> None:
+    """Have the log of a session that has just ended written, and removed when its time is over."""
+    ctx.effect(WRITE_LOG, {"Key": key})
+    ctx.schedule(LOG_OVER, {"Key": key}, LOG_KEPT_S)
+
+
+def log_lines(session: Doc, joined: list[Doc]) -> list[str]:
+    """Return the life of a session, a line each, in the order of time."""
+    moments = [
+        (session["CreationTime"], f"game session {session['GameSessionId']} was created"),
+        *_moment(session, "_ActivatedAt", "game session is ACTIVE"),
+    ]
+    for player in joined:
+        name = player["PlayerSessionId"]
+        moments.append((player["CreationTime"], f"player session {name} was reserved"))
+        moments += _moment(player, "_AcceptedAt", f"player session {name} was accepted")
+        moments += _moment(player, "TerminationTime", f"player session {name} is {player['Status']}")
+    reason = f", {session['StatusReason']}" if "StatusReason" in session else ""
+    moments += _moment(session, "TerminationTime", f"game session is {session['Status']}{reason}")
+    return [f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z {text}" for at, text in sorted(moments, key=_time)]
+
+
+def log_zip(lines: list[str], at: datetime) -> bytes:
+    """Return a zip with the lines as its only file; the same bytes for the same lines and time."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo(LOG_NAME, at.timetuple()[:6])
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, "".join(f"{line}\n" for line in lines))
+    return packed.getvalue()
+
+
+@effect(WRITE_LOG)
+async def write_log(runtime: Runtime, deed: Deed) -> None:
+    """Put the log of an ended session into the bucket, then say in the session that it is there."""
+    key = deed.doc["Key"]
+
+    def read(tx: Tx) -> tuple[Doc, list[Doc]] | None:
+        session = GAME_SESSIONS.at(tx, deed.account, deed.region).get(key)
+        if session is None:
+            return None
+        found = PLAYER_SESSIONS.at(tx, deed.account, deed.region)
+        listed = found.find("listing", player_listing(session["GameSessionId"]), PLAYERS_MAX)
+        return session, [entry.doc for entry in listed]
+
+    facts = await runtime.database.read(read)
+    if facts is None:
+        return
+    session, joined = facts
+    body = log_zip(log_lines(session, joined), session["TerminationTime"])
+    await runtime.bucket(log_bucket(deed.region)).put(log_key(deed.account, key), body, content_type="application/zip")
+    await runtime.write(deed.account, deed.region, lambda ctx: _set_log(ctx, key, there=True))
+
+
+@timer(LOG_OVER)
+def log_over(ctx: Context, doc: Doc) -> None:
+    """Have a log removed whose time is over."""
+    _set_log(ctx, doc["Key"], there=False)
+    ctx.effect(DROP_LOG, doc)
+
+
+@effect(DROP_LOG)
+async def drop_log(runtime: Runtime, deed: Deed) -> None:
+    """Remove a log from the bucket."""
+    await runtime.bucket(log_bucket(deed.region)).delete(log_key(deed.account, deed.doc["Key"]))
+
+
+def _set_log(ctx: Context, key: str, *, there: bool) -> None:
+    session = GAME_SESSIONS(ctx).get(key)
+    if session is not None:
+        session["_Log"] = there
+        GAME_SESSIONS(ctx).put(key, session)
+    if there:
+        ensure_service_bucket(ctx, log_bucket(ctx.region))
+
+
+def _moment(doc: Doc, member: str, text: str) -> list[tuple[datetime, str]]:
+    return [(doc[member], text)] if member in doc else []
+
+
+def _time(moment: tuple[datetime, str]) -> datetime:
+    return moment[0]

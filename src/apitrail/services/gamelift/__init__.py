@@ -4,10 +4,38 @@ errors, collections, arns, pages, tagging, records: what the families share. sta
 To add a family: a module, and its name in FAMILIES.
 """
 
-from apitrail.services.gamelift import aliases, builds, fleet_events, locations, scripts, tagging
+from apitrail.services.gamelift import (
+    aliases,
+    builds,
+    fleet_capacity,
+    fleet_events,
+    fleet_locations,
+    fleet_ports,
+    fleet_runtime,
+    fleet_utilization,
+    fleets,
+    instances,
+    locations,
+    scripts,
+    tagging,
+)
 from apitrail.services.gamelift.records import FREE, RULES
 from apitrail.services.operation import Service
 
-FAMILIES = (aliases, builds, fleet_events, locations, scripts, tagging)
+FAMILIES = (
+    aliases,
+    builds,
+    fleet_capacity,
+    fleet_events,
+    fleet_locations,
+    fleet_ports,
+    fleet_runtime,
+    fleet_utilization,
+    fleets,
+    instances,
+    locations,
+    scripts,
+    tagging,
+)
 
 SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException")

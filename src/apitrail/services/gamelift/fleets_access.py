@@ -8,7 +8,7 @@ from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.arns import find_id
-from apitrail.services.gamelift.collections import ALIASES, FLEET_LOCATIONS, FLEETS
+from apitrail.services.gamelift.collections import ALIASES, BUILDS, FLEET_LOCATIONS, FLEETS, SCRIPTS
 from apitrail.services.gamelift.errors import (
     InvalidFleetStatusException,
     InvalidRequestException,
@@ -84,6 +84,16 @@ def refuse_ended(fleet: Doc, *more: str) -> None:
 def is_anywhere(fleet: Doc) -> bool:
     """Return whether the fleet's computes belong to the user; it has no instances, ports and home location then."""
     return bool(fleet["ComputeType"] == "ANYWHERE")
+
+
+def source_of(fleet: Doc) -> str:
+    """Return the id of the build or script that an EC2 fleet runs."""
+    return str(fleet["BuildId"] if "BuildId" in fleet else fleet["ScriptId"])
+
+
+def has_source(ctx: Context, fleet: Doc) -> bool:
+    """Return whether the build or script of an EC2 fleet still exists."""
+    return (BUILDS if "BuildId" in fleet else SCRIPTS)(ctx).has(source_of(fleet))
 
 
 def find_location(ctx: Context, fleet: Doc, name: str) -> Doc | None:

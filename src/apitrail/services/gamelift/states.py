@@ -133,6 +133,7 @@ ANYWHERE_FLEET = Machine(
     "fleet",
     (
         Step(GONE, "NEW", "CreateFleet", None, ("FLEET_CREATED",)),
+        Step(GONE, "ACTIVE", "CreateFleet without delays", None, ("FLEET_CREATED", "FLEET_STATE_ACTIVE")),
         Step("NEW", "ACTIVE", "the creation starts", 1.0, ("FLEET_STATE_ACTIVE",)),
         Step("ACTIVE", "DELETING", "DeleteFleet"),
         Step("DELETING", "TERMINATED", "all its locations are terminated", None, ("FLEET_DELETED",)),
@@ -144,7 +145,7 @@ ANYWHERE_LOCATION = Machine(
     "fleet location",
     (
         Step(GONE, "NEW", "CreateFleet", None, ("LOCATION_STATE_PENDING",)),
-        Step(GONE, "ACTIVE", "CreateFleetLocations", None, ("LOCATION_STATE_ACTIVE",)),
+        Step(GONE, "ACTIVE", "CreateFleet without delays, CreateFleetLocations", None, ("LOCATION_STATE_ACTIVE",)),
         Step("NEW", "ACTIVE", "its fleet is active", None, ("LOCATION_STATE_ACTIVE",)),
         *(
             Step(state, "DELETING", "DeleteFleet, DeleteFleetLocations", None, ("LOCATION_STATE_DELETING",))

@@ -19,7 +19,6 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
-_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 
 HeaderMap = dict[bytes, bytes]
 
@@ -44,13 +43,12 @@ def canonical_path(raw_path: bytes, *, s3: bool) -> bytes:
 
 
 def _s3_path(raw_path: bytes) -> bytes:
-    return quote_from_bytes(unquote_to_bytes(raw_path), safe="/").encode()
+    return "/".join([quote_from_bytes(unquote_to_bytes(part), safe="") for part in raw_path.split(b"/")]).encode()
 
 
 def _normal_path(raw_path: bytes) -> bytes:
-    upper = _ESCAPE.sub(lambda escape: escape.group().upper(), raw_path)
     kept: list[bytes] = []
-    for segment in upper.split(b"/"):
+    for segment in raw_path.split(b"/"):
         if segment == b"..":
             del kept[-1:]
         elif segment not in (b"", b"."):

@@ -32,7 +32,7 @@ def sign_headers(
     if credential.token:
         sent["x-amz-security-token"] = credential.token
     if service == "s3":
-        sent["x-amz-content-sha256"] = payload
+        sent.setdefault("x-amz-content-sha256", payload)
     signed = _signature(
         method,
         split.path,

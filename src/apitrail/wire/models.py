@@ -44,3 +44,10 @@ def target_prefix(name: str) -> str:
     """Return the last dotted part of the service's X-Amz-Target prefix (`GameLift`), or an empty text."""
     prefix: str = service_model(name).metadata.get("targetPrefix", "")
     return prefix.rsplit(".", 1)[-1]
+
+
+@cache
+def server_faults(name: str) -> frozenset[str]:
+    """Return the exceptions that the model marks as the service's own fault (status 500)."""
+    shapes = _loader().load_service_model(name, "service-2")["shapes"]
+    return frozenset(shape for shape, traits in shapes.items() if traits.get("fault"))

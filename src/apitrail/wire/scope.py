@@ -1,0 +1,101 @@
+"""What a request says about its own signature, before anything of it is checked.
+
+Source: AWS Signature Version 4, Authorization header and query string forms.
+"""
+
+import re
+from dataclasses import dataclass
+
+from apitrail.errors import ServiceError
+from apitrail.wire.form import parse_pairs
+from apitrail.wire.http import HttpRequest
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+AUTHORIZATION_MAX = 8_192
+PARTS = ("Credential", "SignedHeaders", "Signature")
+
+_ACCESS_KEY = re.compile(r"[!-+.0-~-]{1,128}")  # printable ASCII without comma, slash and space
+_DATE = re.compile(r"[0-9]{8}")
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_HEADERS = re.compile(r"[!#-:<-~]{1,256}(?:;[!#-:<-~]{1,256}){0,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A signature's claims. date: yyyymmdd. signed_headers: as listed. signature: 64 lower-case hex digits.
+
+    presigned: the claims came in the query string.
+    """
+
+    access_key: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    presigned: bool
+
+
+def find_scope(request: HttpRequest) -> Scope | None:
+    """Return the claims of a request's SigV4 signature, or None where it has none.
+
+    Raises: ServiceError (IncompleteSignature, 400) where there is one that cannot be read.
+    """
+    authorization = request.header("authorization")
+    if authorization is not None:
+        return _make_scope(_split_header(authorization), presigned=False)
+    if b"X-Amz-Credential=" in request.raw_query or b"X-Amz-Signature=" in request.raw_query:
+        return _make_scope(_split_query(request), presigned=True)
+    return None
+
+
+def _incomplete(message: str) -> ServiceError:
+    return ServiceError(message, code="IncompleteSignature", status=400)
+
+
+def _split_header(authorization: str) -> dict[str, str]:
+    if len(authorization) > AUTHORIZATION_MAX:
+        raise _incomplete(f"The Authorization header must have at most {AUTHORIZATION_MAX} characters.")
+    algorithm, _, rest = authorization.strip().partition(" ")
+    if algorithm != ALGORITHM:
+        raise _incomplete(f"The Authorization header must begin with {ALGORITHM}.")
+    found = {}
+    for part in rest.split(","):
+        name, _, value = part.strip().partition("=")
+        if name in found:
+            raise _incomplete(f"The Authorization header must have each of {', '.join(PARTS)} once.")
+        found[name] = value
+    for name in PARTS:
+        if not found.get(name):
+            raise _incomplete(f"The Authorization header requires the parameter '{name}'.")
+    return found
+
+
+def _split_query(request: HttpRequest) -> dict[str, str]:
+    pairs = parse_pairs(request.raw_query)
+    found = {name: value for name, value in pairs if name.startswith("X-Amz-")}
+    if found.get("X-Amz-Algorithm") != ALGORITHM:
+        raise _incomplete(f"The query parameter X-Amz-Algorithm must be {ALGORITHM}.")
+    for name in PARTS:
+        if not found.get(f"X-Amz-{name}"):
+            raise _incomplete(f"The signed query string requires the parameter 'X-Amz-{name}'.")
+        if sum(pair[0] == f"X-Amz-{name}" for pair in pairs) > 1:
+            raise _incomplete(f"The signed query string must have 'X-Amz-{name}' once.")
+    return {name: found[f"X-Amz-{name}"] for name in PARTS}
+
+
+def _make_scope(found: dict[str, str], presigned: bool) -> Scope:
+    parts = found["Credential"].split("/")
+    if len(parts) != 5 or parts[4] != "aws4_request":
+        raise _incomplete("Credential must have the form <access key>/<yyyymmdd>/<region>/<service>/aws4_request.")
+    access_key, date, region, service, _ = parts
+    checks = ((_ACCESS_KEY, access_key), (_DATE, date), (_WORD, region), (_WORD, service))
+    if not all(pattern.fullmatch(text) for pattern, text in checks):
+        raise _incomplete("Credential must have the form <access key>/<yyyymmdd>/<region>/<service>/aws4_request.")
+    if not _HEADERS.fullmatch(found["SignedHeaders"]):
+        raise _incomplete("SignedHeaders must be a list of header names, separated by semicolons.")
+    if not _SIGNATURE.fullmatch(found["Signature"]):
+        raise _incomplete("Signature must be 64 lower-case hexadecimal digits.")
+    signed = tuple(found["SignedHeaders"].split(";"))
+    return Scope(access_key, date, region, service, signed, found["Signature"], presigned)

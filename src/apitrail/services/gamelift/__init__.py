@@ -14,8 +14,10 @@ from apitrail.services.gamelift import (
     fleet_runtime,
     fleet_utilization,
     fleets,
+    game_sessions,
     instances,
     locations,
+    player_sessions,
     scripts,
     tagging,
 )
@@ -32,8 +34,10 @@ FAMILIES = (
     fleet_runtime,
     fleet_utilization,
     fleets,
+    game_sessions,
     instances,
     locations,
+    player_sessions,
     scripts,
     tagging,
 )

@@ -18,11 +18,16 @@ NUMBER_DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Something that an expression compares. value_of: its value in a game session, None when it has none."""
+    """Something that an expression compares.
+
+    value_of: its value in a game session, None when it has none. rank_chars: how much of a string counts in the order of
+    strings, so that a page token, which holds one, does not grow past its 1,024 characters.
+    """
 
     name: str
     kind: Kind
     value_of: Callable[[Doc], Any]
+    rank_chars: int = 100
 
 
 def millis(at: datetime) -> int:
@@ -44,7 +49,7 @@ def has_room(doc: Doc) -> bool:
 OPERANDS: Mapping[str, Operand] = {
     operand.name: operand
     for operand in (
-        Operand("gameSessionId", "string", lambda doc: doc["GameSessionId"]),
+        Operand("gameSessionId", "string", lambda doc: doc["GameSessionId"], 300),
         Operand("gameSessionName", "string", lambda doc: doc.get("Name")),
         Operand("maximumSessions", "number", lambda doc: doc["MaximumPlayerSessionCount"]),
         Operand("creationTimeMillis", "number", lambda doc: millis(doc["CreationTime"])),
@@ -88,10 +93,10 @@ def rank_prefix(fleet_id: str, operand: Operand, *, with_room: bool = False) -> 
 
 
 def rank(operand: Operand, value: Any) -> str:
-    """Return a value as a text that sorts like the value."""
+    """Return a value as a text that sorts like the value; unequal long strings may have the same."""
     if operand.kind == "number":
         return f"{value:0{NUMBER_DIGITS}d}"
-    return str(int(value)) if operand.kind == "flag" else str(value)
+    return str(int(value)) if operand.kind == "flag" else str(value)[: operand.rank_chars]
 
 
 def ranks(doc: Doc) -> list[str]:

@@ -7,12 +7,17 @@ import io
 import zipfile
 from datetime import datetime
 
+from apitrail.arn import make_arn
+from apitrail.identity.credentials import Credential
+from apitrail.identity.signer import presign_url
 from apitrail.services.buckets import ensure_service_bucket
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import GAME_SESSIONS, PLAYER_SESSIONS
 from apitrail.services.gamelift.session_facts import player_listing
+from apitrail.services.gamelift.storage import service_session
 from apitrail.services.operation import Deed, effect, timer
 from apitrail.services.runtime import Runtime
+from apitrail.services.sessions import issue_session
 from apitrail.store.database import Tx
 from apitrail.store.resources import Doc
 
@@ -20,6 +25,7 @@ WRITE_LOG = "gamelift/write-session-log"
 DROP_LOG = "gamelift/drop-session-log"
 LOG_OVER = "gamelift/session-log-over"
 
+URL_S = 900
 LOG_KEPT_S = 14 * 86_400.0
 PLAYERS_MAX = 5000
 """Player sessions that a log tells of; the first ones."""
@@ -41,6 +47,23 @@ def end_log(ctx: Context, key: str) -> None:
     """Have the log of a session that has just ended written, and removed when its time is over."""
     ctx.effect(WRITE_LOG, {"Key": key})
     ctx.schedule(LOG_OVER, {"Key": key}, LOG_KEPT_S)
+
+
+def log_url(ctx: Context, key: str) -> str:
+    """Return a URL that downloads a session's log for 15 minutes, at the address that the caller has used.
+
+    It is signed by credentials of the service that reach this one object.
+    """
+    bucket, name = log_bucket(ctx.region), log_key(ctx.account, key)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": make_arn("s3", "", "", f"{bucket}/{name}")}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    reader = service_session(ctx, "session-log", policy)
+    issued = issue_session(ctx, reader, URL_S)
+    key_pair = Credential(issued["AccessKeyId"], issued["SecretAccessKey"], reader, issued["SessionToken"])
+    call, server = ctx.call, ctx.settings.server
+    scheme = "https" if call is not None and call.tls is not None else "http"
+    host = call.host if call is not None and call.host else f"{server.advertised_host}:{server.port}"
+    return presign_url("GET", f"{scheme}://{host}/{bucket}/{name}", key_pair, ctx.region, "s3", ctx.now, URL_S)
 
 
 def log_lines(session: Doc, joined: list[Doc]) -> list[str]:

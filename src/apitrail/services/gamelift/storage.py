@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apitrail.arn import make_arn, parse_arn
-from apitrail.errors import ServiceError
+from apitrail.errors import ServiceError, SinkError
 from apitrail.identity.principal import Principal, Session, SessionIssuer
 from apitrail.services.buckets import buckets, ensure_service_bucket
 from apitrail.services.context import Context
@@ -44,7 +44,7 @@ def upload_credentials(ctx: Context, location: Mapping[str, Any], name: str) -> 
     """Return new credentials (AwsCredentials) that may write one key, for 15 minutes. name: of their session."""
     arn = make_arn("s3", "", "", f"{location['Bucket']}/{location['Key']}")
     statement = {"Effect": "Allow", "Action": UPLOAD_ACTIONS, "Resource": arn}
-    principal = _uploader(ctx, name, {"Version": "2012-10-17", "Statement": [statement]})
+    principal = service_session(ctx, name, {"Version": "2012-10-17", "Statement": [statement]})
     issued = issue_session(ctx, principal, UPLOAD_S)
     return {key: issued[key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
 
@@ -56,8 +56,12 @@ def remove_object(ctx: Context, location: Mapping[str, Any]) -> None:
 
 @effect(REMOVE)
 async def remove_now(runtime: Runtime, deed: Deed) -> None:
-    """Remove an object."""
-    await runtime.bucket(deed.doc["Bucket"]).delete(deed.doc["Key"])
+    """Remove an object, if there is one: nothing may ever have been uploaded."""
+    try:
+        await runtime.bucket(deed.doc["Bucket"]).delete(deed.doc["Key"])
+    except SinkError as error:
+        if error.code != "NoSuchBucket":
+            raise
 
 
 def check_location(location: Mapping[str, Any], account: str) -> None:
@@ -105,7 +109,7 @@ def require_readable(ctx: Context, location: Mapping[str, Any], problem: str, wh
     raise InvalidRequestException(f"Provided {what} is not accessible. Object {name}: {reason}")
 
 
-def _uploader(ctx: Context, name: str, policy: dict[str, Any]) -> Principal:
+def service_session(ctx: Context, name: str, policy: dict[str, Any]) -> Principal:
     """Return a session of the service's role in the caller's account, which may do what the policy says."""
     role_id = ctx.ids.aws("AROA")
     role = f"role/aws-service-role/{SERVICE_NAME}/{ROLE}"

@@ -152,6 +152,7 @@ INNER = frozenset(
         "RuleSets",
         "Script",
         "Scripts",
+        "TicketList",
     }
 )
 """Structures and lists of structures whose members name resources as well.

@@ -28,7 +28,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     clients, such as game server addresses. body_bytes_max: largest request body outside S3.
     object_bytes_max: largest S3 object or part. staged_from_bytes: S3 bodies above go to a file while they arrive.
     connections_max: callers at a time. shutdown_timeout_s: how long a stop waits for calls and delivery.
-    virtual_host_suffixes: host names under which `<bucket>.<suffix>` is a bucket.
+    virtual_host_suffixes: host names under which `<bucket>.<suffix>` is a bucket. tls_certificate_file, tls_key_file: serve
+    https with them (TLS 1.2 or newer).
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     staged_from_bytes: Count = 1024 * 1024
     connections_max: Count = 1000
     shutdown_timeout_s: Positive = 20.0
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
     virtual_host_suffixes: tuple[str, ...] = ("localhost", "s3.localhost", "s3.amazonaws.com")
 
 

@@ -19,7 +19,8 @@ class Context:
 
     now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.
     principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
-    effects: numbers of the effects asked for; the answer waits for them. additional: what the
+    effects: numbers of the effects asked for; the answer waits for them. timer_count: timers
+    asked for. additional: what the
     record's additionalEventData shall hold.
     """
 
@@ -31,9 +32,10 @@ class Context:
     settings: Settings
     key: bytes
     principal: Principal | None = None
-    call_in: Call | None = None
+    call: Call | None = None
     prepared: Any = None
     effects: list[int] = field(default_factory=list)
+    timer_count: int = 0
     additional: dict[str, Any] | None = None
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
@@ -48,6 +50,7 @@ class Context:
     def schedule(self, kind: str, doc: dict[str, Any], after_s: float) -> None:
         """Ask for a timer; see `operation.timer`. A delay of AWS is scaled by whoever asks, a deadline is not."""
         due = self.now.timestamp() + after_s
+        self.timer_count += 1
         later.add_timer(self.tx, due, kind, self.account, self.region, doc)
 
     def next_seq(self) -> int:

@@ -17,8 +17,8 @@ An operation is a function with the operation's name in snake case, `create_flee
 The package of the function (`apitrail.services.<service>.<family>`) tells the service.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from apitrail.events.rules import RecordRules
@@ -62,13 +62,19 @@ class Service:
 
     name: botocore's name of the model. rules: how its calls are recorded. unsigned: operations that are
     called without a signature by design. free: operations that change nothing and hand out no credentials, so that they
-    may pass unrecorded in capture mode `blocking`.
+    may pass unrecorded in capture mode `blocking`. validation_code: the error for parameters that break the model;
+    validation_codes: others for single members (`LookupEvents.maxResults`).
+    denied_code: the error when policies refuse; denied_status its HTTP status.
     """
 
     name: str
     rules: RecordRules
     unsigned: frozenset[str] = frozenset()
     free: frozenset[str] = frozenset()
+    validation_code: str = "ValidationException"
+    validation_codes: Mapping[str, str] = field(default_factory=dict)
+    denied_code: str = "AccessDeniedException"
+    denied_status: int = 400
 
     @property
     def operations(self) -> dict[str, Operation]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from apitrail.archive.index import EventIndex
 from apitrail.clock import Clock
 from apitrail.identity.principal import Principal
 from apitrail.ids import Ids
@@ -18,7 +19,7 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    data_dir: the data directory. staging_dir: for bodies that arrive. write: run a change with a Context of the
+    index: of the event history. key: a secret of this store, for opaque tokens. data_dir: the data directory. staging_dir: for bodies that arrive. write: run a change with a Context of the
     given account and region, in one transaction, without a caller and without a record. bucket: the files of a bucket;
     it does not check whether the bucket exists. call: make a call of another service on behalf of a principal; it is authorised and
     recorded like any other, with invoked_by (DNS name of the calling service); raises the ServiceError it answers.
@@ -28,6 +29,8 @@ class Runtime(Protocol):
     ids: Ids
     settings: Settings
     database: Database
+    index: EventIndex
+    key: bytes
     data_dir: Path
     staging_dir: Path
 

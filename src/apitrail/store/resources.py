@@ -74,11 +74,15 @@ class Collection:
             region = ""
         return Documents(tx, f"{self.kind}|{account}|{region}", self.indexes)
 
-    def everywhere(self, tx: Tx) -> "Iterator[tuple[str, str, Entry]]":
+    def in_account(self, tx: Tx, account: str) -> list[tuple[str, Entry]]:
+        """Return (region, entry) of every document of this kind in an account; for small collections."""
+        return [(region, entry) for owner, region, entry in self.everywhere(tx, account) if owner == account]
+
+    def everywhere(self, tx: Tx, account: str = "") -> "Iterator[tuple[str, str, Entry]]":
         """Yield (account, region, entry) of every document of this kind, in the order of creation within a place."""
         rows = tx.all(
             "SELECT scope, ord, id, doc FROM resources WHERE scope >= ? AND scope < ? ORDER BY scope, ord",
-            (f"{self.kind}|", f"{self.kind}}}"),
+            (f"{self.kind}|{account}", f"{self.kind}|{account}}}"),
         )
         for scope, ord_, id_, doc in rows:
             _, account, region = scope.split("|")

@@ -130,6 +130,22 @@ class SqliteDatabase:
         """Run work on a snapshot on the calling thread, which is not the event loop's (or before it runs)."""
         return self._read(work)
 
+    def write_now(self, work: Work[T]) -> T:
+        """Run work and commit it on the calling thread, before the event loop runs or in commands."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(self._tx)
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        self._writer.execute("COMMIT")
+        return result
+
+    def size(self) -> int:
+        """Return how many bytes the file and its write-ahead log have."""
+        names = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(path.stat().st_size for path in names if path.exists())
+
     def problem(self) -> str:
         """Return why nothing can be written now, or an empty text."""
         return self._problem or self._missing()
@@ -204,10 +220,10 @@ class SqliteDatabase:
                 self._give_up(waiting)
 
     def _give_up(self, waiting: _Waiting) -> None:
-        if not waiting.durable:
-            self.lost += 1
         if not waiting.answer.done():
             waiting.answer.set_exception(JournalUnavailable(self._problem))
+        elif not waiting.durable:
+            self.lost += 1
 
     def _missing(self) -> str:
         """Return what is wrong when the file under our path is no longer the one we opened."""

@@ -63,7 +63,6 @@ CREATE TABLE cursors (
 CREATE TABLE log_files (
   id INTEGER PRIMARY KEY,
   trail TEXT NOT NULL,
-  span INTEGER NOT NULL,
   account TEXT NOT NULL,
   region TEXT NOT NULL,
   bucket TEXT NOT NULL,
@@ -91,6 +90,23 @@ CREATE TABLE trail_spans (
   config BLOB NOT NULL
 );
 CREATE INDEX trail_spans_by_trail ON trail_spans (trail, from_seq);
+
+-- What is known of the deliveries of a trail per region. Times in epoch seconds.
+CREATE TABLE deliveries (
+  trail TEXT NOT NULL,
+  region TEXT NOT NULL,
+  success_at REAL,
+  attempt_at REAL,
+  error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (trail, region)
+) WITHOUT ROWID;
+
+-- How many events of its account a trail has seen so far while it was logging, and how many its selectors left out.
+CREATE TABLE trail_counts (
+  trail TEXT PRIMARY KEY,
+  received INTEGER NOT NULL,
+  filtered INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Small values: keys of this store, counters, versions.
 CREATE TABLE meta (

@@ -1,0 +1,314 @@
+"""The whole server put together: the one place that makes clock, ids, store, services, workers and gateway."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from apitrail import __version__
+from apitrail.archive.index import EventIndex, Indexer
+from apitrail.clock import Clock, SystemClock
+from apitrail.errors import JournalUnavailable, ServiceError, SettingsError
+from apitrail.gateway.broadcast import Broadcast
+from apitrail.gateway.effects import EffectRunner
+from apitrail.gateway.perform import Performer
+from apitrail.gateway.pipeline import Pipeline
+from apitrail.gateway.security import SecurityLog
+from apitrail.identity.principal import Principal
+from apitrail.ids import Ids, system_ids
+from apitrail.objects.bucket import Bucket
+from apitrail.objects.folder import FolderBucket
+from apitrail.objects.s3 import S3Bucket, S3Config
+from apitrail.services.context import Context
+from apitrail.services.iam.credentials import StoredCredentials
+from apitrail.services.registry import SERVICES
+from apitrail.settings import Settings
+from apitrail.store.database import Tx
+from apitrail.store.meta import store_key
+from apitrail.store.resources import Doc, decode_doc
+from apitrail.store.sqlite import SqliteDatabase
+from apitrail.telemetry import Metrics
+from apitrail.trail.deliver import Deliverer
+from apitrail.trail.follow import Course
+from apitrail.trail.status import region_status, trail_status
+from apitrail.trail.trails import TRAILS
+from apitrail.wire.call import Call
+from apitrail.wire.http import HttpRequest, HttpResponse
+from apitrail.wire.models import service_model
+from apitrail.wire.route import Router
+from apitrail.workers.pruner import Pruner
+from apitrail.workers.scheduler import Scheduler, Worker
+from apitrail.workers.timers import TimerWorker
+
+DATABASE_FILE = "journal.db"
+INDEX_FILE = "index.db"
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+T = TypeVar("T")
+log = logging.getLogger("apitrail")
+
+
+class EffectWorker:
+    """Runs effects that were left over."""
+
+    name = "effects"
+
+    def __init__(self, runner: EffectRunner) -> None:
+        self.tick = runner.tick
+
+
+class App:
+    """One server: everything but the sockets. It is what services see as their Runtime.
+
+    settings.data: the data directory, made when it is missing. clock, ids: real ones unless a test hands in others.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None, is_dev: bool = False
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.ids = ids or system_ids()
+        self.is_dev = is_dev
+        self.metrics = Metrics()
+        self.grown = Broadcast()
+        self.stopping = False
+        self.data_dir = Path(settings.data)
+        self.staging_dir = self.data_dir / "staging"
+        _make_dirs(self.data_dir, self.staging_dir)
+        self.database = SqliteDatabase(self.data_dir / DATABASE_FILE, wait_max_s=settings.capture.wait_max_s)
+        self.key = self.database.write_now(lambda tx: store_key(tx, "tokens", self.ids))
+        self.credentials = StoredCredentials(self.database, self.clock)
+        self.index = EventIndex(self.data_dir / INDEX_FILE)
+        self._started_at = self.clock.monotonic()
+        self._buckets: dict[str, Bucket] = {}
+        self._effects = EffectRunner(self)
+        self._performer = Performer(self, SERVICES, self._effects, self.metrics, self.key, self._committed)
+        self._security = SecurityLog(self.data_dir / "security.log", self.clock, self.metrics)
+        self._router = Router(list(SERVICES), settings.server.virtual_host_suffixes)
+        self.pipeline = Pipeline(
+            self, self._router, self.credentials, SERVICES, self._performer, self.metrics, self._security
+        )
+        self.deliverer = Deliverer(self.database, self.bucket, settings.delivery, self.clock, self.ids, self.metrics)
+        self.workers = self._make_workers()
+        self._scheduler = Scheduler(self.workers)
+
+    def _make_workers(self) -> list[Worker]:
+        return [
+            TimerWorker(self.database, self.clock, self._performer.context, self._committed),
+            EffectWorker(self._effects),
+            self.deliverer,
+            Indexer(self.database, self.index),
+            Pruner(self.database, self.clock, self.settings.journal),
+        ]
+
+    async def start(self) -> None:
+        """Let the workers begin."""
+        await asyncio.to_thread(self._sweep)
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Let the workers end, deliver what is there as far as buckets take it in time, and close the files."""
+        self.stopping = True
+        self.grown.grown()
+        await self._scheduler.stop()
+        try:
+            async with asyncio.timeout(self.settings.server.shutdown_timeout_s):
+                await self.deliverer.flush()
+        except (TimeoutError, JournalUnavailable) as error:
+            log.warning("stopped before everything was delivered; it waits in the journal: %s", error)
+        await self.database.close()
+        self.index.close()
+        self._security.close()
+
+    async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T:
+        """Run a change without a caller, in one transaction; return after the commit."""
+
+        def inner(tx: Tx) -> tuple[Context, T]:
+            ctx = self._performer.context(tx, account, region)
+            return ctx, work(ctx)
+
+        ctx, result = await self.database.write(inner)
+        self._committed(ctx)
+        await self._effects.run(ctx.effects)
+        return result
+
+    async def call(
+        self,
+        principal: Principal,
+        region: str,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        invoked_by: str = "",
+    ) -> dict[str, Any]:
+        """Make a call inside the process; it is authorised and recorded like any other.
+
+        invoked_by: DNS name of the AWS service that makes it on the principal's behalf. Raises: the ServiceError it answers.
+        """
+        if service not in SERVICES or operation not in service_model(service).operation_names:
+            raise ServiceError(f"{service}:{operation} is not served here.", code="UnknownOperationException")
+        if invoked_by and not principal.invoked_by:
+            principal = replace(principal, invoked_by=invoked_by)
+        call = Call(
+            service=service,
+            operation=service_model(service).operation_model(operation),
+            params=params,
+            region=region,
+            request_id=self.ids.uuid(),
+            source_ip=invoked_by or "127.0.0.1",
+            user_agent=invoked_by or f"apitrail/{__version__}",
+        )
+        outcome = await self._performer.perform(call, principal)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.result
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request that has its whole body."""
+        return await self.pipeline(self.pipeline.arrive(request))
+
+    def bucket(self, name: str) -> Bucket:
+        """Return the files of a bucket: at the configured store, or in a folder below the data directory."""
+        if name not in self._buckets:
+            self._buckets[name] = self._open_bucket(name)
+        return self._buckets[name]
+
+    def _open_bucket(self, name: str) -> Bucket:
+        delivery = self.settings.delivery
+        if not delivery.s3_endpoint:
+            return FolderBucket(self.data_dir / "buckets" / name)
+        secret = Path(delivery.s3_secret_key_file).read_text().strip() if delivery.s3_secret_key_file else ""
+        return S3Bucket(
+            name,
+            endpoint=delivery.s3_endpoint,
+            region=delivery.s3_region,
+            access_key=delivery.s3_access_key,
+            secret_key=secret,
+        )
+
+    def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
+        """Return the caller of one of the server's own signed endpoints, and the region it is signed for."""
+        arrival = self.pipeline.arrive(request)
+        caller = self.pipeline.authenticate(arrival, body_sha256=EMPTY_SHA256).caller
+        assert caller is not None
+        return caller.principal, caller.region
+
+    def info(self) -> dict[str, Any]:
+        """Return versions and features; no secret, no name of anything in the store."""
+        return {
+            "version": __version__,
+            "mode": "dev" if self.is_dev else "serve",
+            "uptime_s": round(self.clock.monotonic() - self._started_at, 1),
+            "capture_mode": self.settings.capture.mode,
+            "auth_mode": self.settings.auth.mode,
+            "services": {name: len(service.operations) for name, service in sorted(SERVICES.items())},
+        }
+
+    async def readiness(self) -> list[str]:
+        """Return what keeps the server from working, in words."""
+        failing = [problem] if (problem := self.database.problem()) else []
+        if not self.staging_dir.is_dir():
+            failing.append(f"{self.staging_dir} is missing")
+        return failing
+
+    def figures(self) -> None:
+        """Bring the gauges up to date."""
+        self.metrics.journal_bytes.set(self.database.size())
+        oldest = [
+            item.oldest for course in self.deliverer.follower.courses.values() for item in course.waiting.values()
+        ]
+        age = self.clock.now().timestamp() - min(oldest) if oldest else 0.0
+        self.metrics.journal_oldest.set(max(0.0, age))
+
+    async def status(self) -> dict[str, Any]:
+        """Return the one-screen account of the server: journal, drops, and every trail's events."""
+        trails, (events, newest) = await self.database.read(lambda tx: (self._trails(tx), _journal_size(tx)))
+        return {
+            **self.info(),
+            "journal": {
+                "events": events,
+                "last_seq": newest,
+                "bytes": self.database.size(),
+                "problem": self.database.problem(),
+            },
+            "dropped": self.dropped(),
+            "trails": trails,
+        }
+
+    def dropped(self) -> int:
+        """Return how many answered calls have no record: lost in `batch`, let pass in `blocking`."""
+        return self.database.lost + int(
+            sum(s.value for m in self.metrics.dropped.collect() for s in m.samples if s.name.endswith("_total"))
+        )
+
+    def _trails(self, tx: Tx) -> list[dict[str, Any]]:
+        now = self.clock.now().timestamp()
+        return [
+            _trail_line(tx, account, entry.doc, self.deliverer.follower.courses.get(entry.doc["TrailARN"]), now)
+            for account, _, entry in TRAILS.everywhere(tx)
+        ]
+
+    def _committed(self, ctx: Context | None) -> None:
+        """Wake whoever waits for what a transaction wrote."""
+        self.grown.grown()
+        if ctx is not None and ctx.timer_count:
+            self._scheduler.poke(TimerWorker.name)
+
+    def _sweep(self) -> None:
+        """Remove bodies that a crash left in staging; what a committed effect still needs stays."""
+        wanted = self.database.read_now(_staged_names)
+        for path in self.staging_dir.iterdir():
+            if path.name not in wanted:
+                path.unlink()
+
+
+def _make_dirs(data_dir: Path, staging_dir: Path) -> None:
+    """Make the data directory, for its owner only."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staging_dir.mkdir(mode=0o700, exist_ok=True)
+        (data_dir / "buckets").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        hint = "choose another one with --data"
+        raise SettingsError(f"cannot use the data directory: {error}", where=str(data_dir), hint=hint) from error
+
+
+def _journal_size(tx: Tx) -> tuple[int, int]:
+    """Return how many events the journal holds, and the newest seq."""
+    first, last = tx.one("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM journal") or (1, 0)
+    return last - first + 1, last
+
+
+def _trail_line(tx: Tx, account: str, trail: Doc, course: Course | None, now: float) -> dict[str, Any]:
+    """Return a trail's line of the status."""
+    arn = trail["TrailARN"]
+    status = trail_status(tx, arn, course)
+    region = region_status(tx, arn, None)
+    return {
+        "arn": arn,
+        "account": account,
+        "logging": trail["_Logging"],
+        "received": status.received,
+        "delivered": status.delivered,
+        "filtered": status.filtered,
+        "waiting": status.waiting,
+        "files": status.files,
+        "last_delivery": _iso(region.success_at),
+        "error": region.error,
+        "oldest_waiting_s": round(max(0.0, now - status.oldest), 1) if status.oldest is not None else 0.0,
+    }
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _staged_names(tx: Tx) -> set[str]:
+    """Return the names of staged files that effects still need."""
+    rows = tx.all("SELECT doc FROM effects")
+    texts = (value for (doc,) in rows for value in decode_doc(doc).values() if isinstance(value, str))
+    return {Path(text).name for text in texts if text}

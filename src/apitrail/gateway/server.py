@@ -1,0 +1,142 @@
+"""The ASGI application: from the server's events to a request, and from an answer to bytes on the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from apitrail.errors import ServiceError
+from apitrail.gateway.body import Staging, read_body, read_chunked
+from apitrail.gateway.own import OwnEndpoints
+from apitrail.gateway.pipeline import Arrival, Pipeline
+from apitrail.identity.chunks import chunk_verifier
+from apitrail.identity.refusals import refusal
+from apitrail.services.runtime import Runtime
+from apitrail.wire.http import HttpRequest, HttpResponse, TlsFacts
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+OWN = b"/_apitrail/"
+FILE_CHUNK_BYTES = 256 * 1024
+HEX_SHA256_LENGTH = 64
+
+
+class ClientGone(Exception):
+    """The caller hung up before its body was whole; there is nobody to answer."""
+
+
+class Server:
+    """The application that uvicorn runs."""
+
+    def __init__(self, runtime: Runtime, pipeline: Pipeline, own: OwnEndpoints) -> None:
+        self._runtime = runtime
+        self._pipeline = pipeline
+        self._own = own
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            return
+        request = _head(scope, receive)
+        try:
+            if request.raw_path.startswith(OWN):
+                await self._own(request, _chunks(receive), send)
+                return
+            response = await self._answer(request, _chunks(receive))
+        except ClientGone:
+            return
+        await send_response(response, send, head_only=request.method == "HEAD")
+
+    async def _answer(self, head: HttpRequest, chunks: AsyncIterator[bytes]) -> HttpResponse:
+        arrival = self._pipeline.arrive(head)
+        try:
+            if arrival.is_upload:
+                return await self._upload(arrival, chunks)
+            body = await read_body(chunks, self._runtime.settings.server.body_bytes_max)
+        except ServiceError as error:
+            return self._pipeline.refuse(arrival, error)
+        return await self._pipeline(arrival.with_request(_with_body(head, body)))
+
+    async def _upload(self, arrival: Arrival, chunks: AsyncIterator[bytes]) -> HttpResponse:
+        """Take in a body of S3: the caller is known before the first byte is stored."""
+        settings = self._runtime.settings.server
+        request = arrival.request
+        claimed = request.header("x-amz-content-sha256") or ""
+        arrival = self._pipeline.authenticate(arrival, body_sha256=claimed)
+        path = self._runtime.staging_dir / self._runtime.ids.hex(32)
+        with Staging(path, settings.staged_from_bytes, settings.object_bytes_max) as staging:
+            if claimed.startswith("STREAMING-") or "aws-chunked" in (request.header("content-encoding") or ""):
+                assert arrival.caller is not None
+                verifier = chunk_verifier(request, arrival.caller)
+                size = _number(request.header("x-amz-decoded-content-length"))
+                trailers = await read_chunked(chunks, staging, verifier, size)
+            else:
+                trailers = {}
+                async for chunk in chunks:
+                    await staging.take(chunk)
+            request = await staging.finish(request, trailers)
+            if len(claimed) == HEX_SHA256_LENGTH and claimed != staging.sha256:
+                raise refusal("altered-body", "s3")
+            return await self._pipeline(arrival.with_request(request))
+
+
+def _head(scope: Scope, receive: Receive) -> HttpRequest:
+    client = scope.get("client")
+    return HttpRequest(
+        method=scope["method"],
+        raw_path=scope["raw_path"],
+        raw_query=scope["query_string"],
+        headers=tuple(scope["headers"]),
+        peer=client[0] if client else "",
+        tls=_tls(receive) if scope["scheme"] == "https" else None,
+    )
+
+
+def _tls(receive: Receive) -> TlsFacts | None:
+    """Return what the connection's TLS object says; the server's request cycle holds the transport."""
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    facts = transport.get_extra_info("ssl_object") if transport is not None else None
+    if facts is None:
+        return None
+    cipher = facts.cipher()
+    return TlsFacts(version=facts.version() or "", cipher_suite=cipher[0] if cipher else "")
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _with_body(head: HttpRequest, body: bytes) -> HttpRequest:
+    return HttpRequest(head.method, head.raw_path, head.raw_query, head.headers, body, head.peer, head.tls)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        more = message.get("more_body", False)
+        if body := message.get("body", b""):
+            yield body
+
+
+async def send_response(response: HttpResponse, send: Send, *, head_only: bool = False) -> None:
+    """Send an answer; a file goes out in pieces."""
+    headers = list(response.headers)
+    length = response.file_length if response.file is not None else len(response.body)
+    if not any(name == b"content-length" for name, _ in headers) and response.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % length))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.file is None or head_only:
+        await send({"type": "http.response.body", "body": b"" if head_only else response.body})
+        return
+    left = response.file_length
+    with await asyncio.to_thread(response.file.open, "rb") as file:
+        file.seek(response.file_offset)
+        while left > 0 and (chunk := await asyncio.to_thread(file.read, min(left, FILE_CHUNK_BYTES))):
+            left -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+    if left > 0 or response.file_length == 0:
+        await send({"type": "http.response.body", "body": b""})

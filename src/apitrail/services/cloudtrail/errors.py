@@ -1,0 +1,117 @@
+"""The errors of the CloudTrail API, one class per exception of its model that is raised here."""
+
+from apitrail.errors import ServiceError
+
+
+class TrailNotFoundException(ServiceError):
+    """There is no such trail."""
+
+    code = "TrailNotFoundException"
+
+
+class InvalidTrailNameException(ServiceError):
+    """A trail name breaks the rules."""
+
+    code = "InvalidTrailNameException"
+
+
+class CloudTrailARNInvalidException(ServiceError):
+    """An ARN is not one of a trail."""
+
+    code = "CloudTrailARNInvalidException"
+
+
+class InvalidHomeRegionException(ServiceError):
+    """A trail can be changed in its home region only."""
+
+    code = "InvalidHomeRegionException"
+
+
+class TrailAlreadyExistsException(ServiceError):
+    """A trail of this name exists."""
+
+    code = "TrailAlreadyExistsException"
+
+
+class MaximumNumberOfTrailsExceededException(ServiceError):
+    """The region has as many trails as it may."""
+
+    code = "MaximumNumberOfTrailsExceededException"
+
+
+class S3BucketDoesNotExistException(ServiceError):
+    """The bucket does not exist."""
+
+    code = "S3BucketDoesNotExistException"
+
+
+class InsufficientS3BucketPolicyException(ServiceError):
+    """The bucket does not let log files in."""
+
+    code = "InsufficientS3BucketPolicyException"
+
+
+class InvalidS3BucketNameException(ServiceError):
+    """A bucket name breaks the rules."""
+
+    code = "InvalidS3BucketNameException"
+
+
+class InvalidS3PrefixException(ServiceError):
+    """A key prefix breaks the rules."""
+
+    code = "InvalidS3PrefixException"
+
+
+class InvalidParameterCombinationException(ServiceError):
+    """Parameters contradict each other."""
+
+    code = "InvalidParameterCombinationException"
+
+
+class InvalidParameterException(ServiceError):
+    """A parameter is wrong."""
+
+    code = "InvalidParameterException"
+
+
+class TagsLimitExceededException(ServiceError):
+    """More than 50 tags."""
+
+    code = "TagsLimitExceededException"
+
+
+class InvalidTagParameterException(ServiceError):
+    """A tag is wrong or given twice."""
+
+    code = "InvalidTagParameterException"
+
+
+class ResourceNotFoundException(ServiceError):
+    """There is no such resource."""
+
+    code = "ResourceNotFoundException"
+
+
+class ResourceTypeNotSupportedException(ServiceError):
+    """The resource has no tags."""
+
+    code = "ResourceTypeNotSupportedException"
+
+
+class UnsupportedOperationException(ServiceError):
+    """Not served by this version."""
+
+    code = "UnsupportedOperationException"
+
+
+class ThrottlingException(ServiceError):
+    """Too many calls in a second."""
+
+    code = "ThrottlingException"
+
+
+class InvalidLookupAttributesException(ServiceError):
+    """More than one attribute to look up."""
+
+    code = "InvalidLookupAttributesException"

@@ -1,0 +1,79 @@
+"""Start and stop of a trail's logging, and the truth about its deliveries."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from apitrail.services.cloudtrail.access import get_own_trail, get_trail, put_trail
+from apitrail.services.context import Context
+from apitrail.services.operation import operation
+from apitrail.trail.status import region_status
+from apitrail.trail.trails import close_span, open_span
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.type_defs import (
+        GetTrailStatusRequestTypeDef,
+        StartLoggingRequestTypeDef,
+        StopLoggingRequestTypeDef,
+    )
+
+
+@operation
+def start_logging(ctx: Context, params: "StartLoggingRequestTypeDef") -> dict[str, Any]:
+    """Let a trail log, beginning with this very call; a trail that logs already goes on.
+
+    Raises: TrailNotFoundException, InvalidHomeRegionException. Source: CloudTrail API Reference, StartLogging.
+    """
+    trail = get_own_trail(ctx, params["Name"])
+    if not trail["_Logging"]:
+        trail |= {"_Logging": True, "_StartedAt": ctx.now}
+        put_trail(ctx, trail)
+        open_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+    return {}
+
+
+@operation
+def stop_logging(ctx: Context, params: "StopLoggingRequestTypeDef") -> dict[str, Any]:
+    """Let a trail's logging end with this very call, which is still delivered; a stopped trail stays so.
+
+    Raises: TrailNotFoundException, InvalidHomeRegionException. Source: CloudTrail API Reference, StopLogging.
+    """
+    trail = get_own_trail(ctx, params["Name"])
+    if trail["_Logging"]:
+        trail |= {"_Logging": False, "_StoppedAt": ctx.now}
+        put_trail(ctx, trail)
+        close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
+    return {}
+
+
+@operation
+def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> dict[str, Any]:
+    """Return whether a trail logs, and how its deliveries in this region went, from the marks of the deliverer.
+
+    Raises: TrailNotFoundException. Source: CloudTrail API Reference, GetTrailStatus.
+    """
+    trail = get_trail(ctx, params["Name"])
+    status = region_status(ctx.tx, trail["TrailARN"], ctx.region)
+    delivered, attempted = _time(status.success_at), _time(status.attempt_at)
+    started, stopped = trail.get("_StartedAt"), trail.get("_StoppedAt")
+    answer = {
+        "IsLogging": trail["_Logging"],
+        "LatestDeliveryTime": delivered,
+        "LatestDeliveryError": status.error or None,
+        "StartLoggingTime": started,
+        "StopLoggingTime": stopped,
+        "LatestDeliveryAttemptTime": _text(attempted),
+        "LatestDeliveryAttemptSucceeded": _text(delivered),
+        "LatestNotificationAttemptTime": "",
+        "LatestNotificationAttemptSucceeded": "",
+        "TimeLoggingStarted": _text(started),
+        "TimeLoggingStopped": _text(stopped),
+    }
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _text(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else ""

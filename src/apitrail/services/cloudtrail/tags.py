@@ -1,0 +1,104 @@
+"""Tags of trails. Source: CloudTrail API Reference, AddTags, RemoveTags, ListTags."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from apitrail.services.cloudtrail.access import get_own_trail, trail_arn
+from apitrail.services.cloudtrail.errors import (
+    InvalidTagParameterException,
+    ResourceNotFoundException,
+    TagsLimitExceededException,
+    TrailNotFoundException,
+)
+from apitrail.services.context import Context
+from apitrail.services.operation import operation
+from apitrail.store.resources import Collection
+from apitrail.trail.trails import find_trail
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.type_defs import (
+        AddTagsRequestTypeDef,
+        ListTagsRequestTypeDef,
+        RemoveTagsRequestTypeDef,
+    )
+
+TAGS_MAX = 50
+TAGS = Collection("cloudtrail/tags", "account")
+
+
+@operation
+def add_tags(ctx: Context, params: "AddTagsRequestTypeDef") -> dict[str, Any]:
+    """Add tags to a trail, or overwrite their values.
+
+    Raises: ResourceNotFoundException, CloudTrailARNInvalidException, TagsLimitExceededException,
+    InvalidTagParameterException.
+    """
+    arn = params["ResourceId"]
+    new = check_tags(params["TagsList"])
+    _require_trail(ctx, arn)
+    tags = {**_tags(ctx, arn), **new}
+    if len(tags) > TAGS_MAX:
+        raise TagsLimitExceededException(f"{arn} would have {len(tags)} tags; at most {TAGS_MAX} are allowed.")
+    keep_tags(ctx, arn, tags)
+    return {}
+
+
+@operation
+def remove_tags(ctx: Context, params: "RemoveTagsRequestTypeDef") -> dict[str, Any]:
+    """Remove tags by their keys; absent ones are fine. Inferred: values given are ignored.
+
+    Raises: ResourceNotFoundException, CloudTrailARNInvalidException.
+    """
+    arn = params["ResourceId"]
+    _require_trail(ctx, arn)
+    gone = {tag["Key"] for tag in params["TagsList"]}
+    keep_tags(ctx, arn, {key: value for key, value in _tags(ctx, arn).items() if key not in gone})
+    return {}
+
+
+@operation
+def list_tags(ctx: Context, params: "ListTagsRequestTypeDef") -> dict[str, Any]:
+    """Return the tags of up to 20 trails. Raises: ResourceNotFoundException, CloudTrailARNInvalidException."""
+    answer = []
+    for arn in params["ResourceIdList"]:
+        trail_arn(arn)
+        if find_trail(ctx.tx, arn) is None or trail_arn(arn).account != ctx.account:
+            raise ResourceNotFoundException(f"There is no resource {arn}.")
+        tags = [{"Key": key, "Value": value} for key, value in _tags(ctx, arn).items()]
+        answer.append({"ResourceId": arn, "TagsList": tags})
+    return {"ResourceTagList": answer}
+
+
+def check_tags(tags: Sequence[Any]) -> dict[str, str]:
+    """Return tags as a mapping. Raises: InvalidTagParameterException, TagsLimitExceededException."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        key = tag["Key"]
+        if key in found:
+            raise InvalidTagParameterException(f"The tag key {key} is given more than once.")
+        if key.lower().startswith("aws:"):
+            raise InvalidTagParameterException(f"The tag key {key} begins with aws:, which is reserved.")
+        found[key] = tag.get("Value", "")
+    if len(found) > TAGS_MAX:
+        raise TagsLimitExceededException(f"{len(found)} tags are given; at most {TAGS_MAX} are allowed.")
+    return found
+
+
+def keep_tags(ctx: Context, arn: str, tags: dict[str, str]) -> None:
+    """Store all tags of a resource."""
+    if tags:
+        TAGS(ctx).put(arn, tags)
+    else:
+        TAGS(ctx).delete(arn)
+
+
+def _tags(ctx: Context, arn: str) -> dict[str, str]:
+    return TAGS(ctx).get(arn) or {}
+
+
+def _require_trail(ctx: Context, arn: str) -> None:
+    trail_arn(arn)
+    try:
+        get_own_trail(ctx, arn)
+    except TrailNotFoundException as error:
+        raise ResourceNotFoundException(f"There is no resource {arn}.") from error

@@ -1,0 +1,210 @@
+"""Trails: create, change, delete, and see. Source: CloudTrail API Reference; User Guide on trails and home regions."""
+
+from typing import TYPE_CHECKING, Any
+
+from apitrail.identity.principal import Principal
+from apitrail.services.buckets import buckets
+from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail, seen_here
+from apitrail.services.cloudtrail.errors import (
+    InsufficientS3BucketPolicyException,
+    InvalidParameterCombinationException,
+    MaximumNumberOfTrailsExceededException,
+    S3BucketDoesNotExistException,
+    TrailAlreadyExistsException,
+    UnsupportedOperationException,
+)
+from apitrail.services.cloudtrail.names import check_bucket_name, check_prefix, check_trail_name
+from apitrail.services.cloudtrail.tags import check_tags, keep_tags
+from apitrail.services.context import Context
+from apitrail.services.operation import operation
+from apitrail.services.runtime import Runtime
+from apitrail.store.resources import Doc
+from apitrail.trail.trails import TRAILS, close_span, renew_span
+from apitrail.wire.call import Call
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudtrail.type_defs import (
+        CreateTrailRequestTypeDef,
+        DeleteTrailRequestTypeDef,
+        DescribeTrailsRequestTypeDef,
+        GetTrailRequestTypeDef,
+        ListTrailsRequestTypeDef,
+        UpdateTrailRequestTypeDef,
+    )
+
+NOT_SERVED = {
+    "SnsTopicName": "SNS notification",
+    "CloudWatchLogsLogGroupArn": "delivery to CloudWatch Logs",
+    "CloudWatchLogsRoleArn": "delivery to CloudWatch Logs",
+    "KmsKeyId": "encryption with KMS",
+    "IsOrganizationTrail": "an organization trail",
+    "EnableLogFileValidation": "log file validation",
+}
+SETTINGS = ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail", "IncludeGlobalServiceEvents", "RecursiveLogging")
+IN_ANSWERS = (
+    "Name",
+    "S3BucketName",
+    "S3KeyPrefix",
+    "IncludeGlobalServiceEvents",
+    "IsMultiRegionTrail",
+    "TrailARN",
+    "LogFileValidationEnabled",
+    "IsOrganizationTrail",
+    "RecursiveLogging",
+)
+
+
+async def check_bucket(runtime: Runtime, call: Call, principal: Principal) -> None:
+    """Before the transaction: can log files be put into a bucket of a foreign store."""
+    name = call.params.get("S3BucketName")
+    if name and runtime.settings.delivery.s3_endpoint:
+        check_bucket_name(name)
+        await runtime.bucket(name).check()
+
+
+@operation(prepare=check_bucket)
+def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str, Any]:
+    """Create a trail, which does not log before StartLogging.
+
+    Raises: InvalidTrailNameException, InvalidS3BucketNameException, InvalidS3PrefixException, S3BucketDoesNotExistException,
+    InsufficientS3BucketPolicyException, TrailAlreadyExistsException, MaximumNumberOfTrailsExceededException,
+    InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException.
+    Source: CloudTrail API Reference, CreateTrail.
+    """
+    name = params["Name"]
+    check_trail_name(name)
+    tags = check_tags(params.get("TagsList", []))
+    _check_settings(ctx, params)
+    if TRAILS(ctx).has(name):
+        raise TrailAlreadyExistsException(f"Trail {name} already exists for customer: {ctx.account}")
+    trail: Doc = {
+        "Name": name,
+        "TrailARN": ctx.arn("cloudtrail", f"trail/{name}"),
+        "HomeRegion": ctx.region,
+        "LogFileValidationEnabled": False,
+        "HasCustomEventSelectors": False,
+        "HasInsightSelectors": False,
+        "IsOrganizationTrail": False,
+        "IsMultiRegionTrail": False,
+        "IncludeGlobalServiceEvents": True,
+        "RecursiveLogging": False,
+        "_Logging": False,
+    }
+    _apply(trail, params)
+    _check_quota(ctx, trail)
+    put_trail(ctx, trail)
+    keep_tags(ctx, trail["TrailARN"], tags)
+    return _answer(trail)
+
+
+@operation(prepare=check_bucket)
+def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str, Any]:
+    """Change the settings that are given, from the next event on; only in the home region.
+
+    Raises: as CreateTrail, and TrailNotFoundException, CloudTrailARNInvalidException, InvalidHomeRegionException.
+    Source: CloudTrail API Reference, UpdateTrail.
+    """
+    parse_name(ctx, params["Name"])
+    _check_settings(ctx, params)
+    trail = get_own_trail(ctx, params["Name"])
+    was_multi = trail["IsMultiRegionTrail"]
+    _apply(trail, params)
+    if was_multi != trail["IsMultiRegionTrail"] and "IncludeGlobalServiceEvents" not in params:
+        trail["IncludeGlobalServiceEvents"] = trail["IsMultiRegionTrail"]
+    _check_combination(trail)
+    if trail["IsMultiRegionTrail"] and not was_multi:
+        _check_quota(ctx, trail)
+    put_trail(ctx, trail)
+    if trail["_Logging"]:
+        renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+    return _answer(trail)
+
+
+@operation
+def delete_trail(ctx: Context, params: "DeleteTrailRequestTypeDef") -> dict[str, Any]:
+    """Delete a trail; what it has recorded up to this call is still delivered, and delivered files stay.
+
+    Raises: TrailNotFoundException, InvalidHomeRegionException, and those for names.
+    Source: CloudTrail API Reference, DeleteTrail.
+    """
+    trail = get_own_trail(ctx, params["Name"])
+    close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
+    TRAILS(ctx).delete(trail["Name"])
+    keep_tags(ctx, trail["TrailARN"], {})
+    return {}
+
+
+@operation
+def get_trail_(ctx: Context, params: "GetTrailRequestTypeDef") -> dict[str, Any]:
+    """Return one trail. Raises: TrailNotFoundException. Source: CloudTrail API Reference, GetTrail."""
+    return {"Trail": get_trail(ctx, params["Name"])}
+
+
+@operation
+def describe_trails(ctx: Context, params: "DescribeTrailsRequestTypeDef") -> dict[str, Any]:
+    """Return the trails of this region, with shadows of others unless told otherwise; unknown names are left out.
+
+    Source: CloudTrail API Reference, DescribeTrails.
+    """
+    names = params.get("trailNameList")
+    seen = seen_here(ctx, shadows=bool(names) or params.get("includeShadowTrails", True))
+    if names:
+        wanted = {(name.name, name.home) for name in (parse_name(ctx, text) for text in names)}
+        seen = [trail for trail in seen if (trail["Name"], trail["HomeRegion"]) in wanted]
+    return {"trailList": seen}
+
+
+@operation
+def list_trails(ctx: Context, params: "ListTrailsRequestTypeDef") -> dict[str, Any]:
+    """Return name, ARN and home of every trail of the account. Source: CloudTrail API Reference, ListTrails."""
+    trails = [entry.doc for _, entry in TRAILS.in_account(ctx.tx, ctx.account)]
+    return {"Trails": [{key: trail[key] for key in ("TrailARN", "Name", "HomeRegion")} for trail in trails]}
+
+
+def _check_settings(ctx: Context, params: Any) -> None:
+    """Check what CreateTrail and UpdateTrail have in common: first the parameters alone, then the bucket."""
+    for member, what in NOT_SERVED.items():
+        if params.get(member):
+            raise UnsupportedOperationException(f"{member}: {what} is not served by this version.")
+    if params.get("S3KeyPrefix"):
+        check_prefix(params["S3KeyPrefix"])
+    _check_combination(params)
+    if "S3BucketName" in params:
+        check_bucket_name(params["S3BucketName"])
+        _check_bucket_row(ctx, params["S3BucketName"])
+
+
+def _check_bucket_row(ctx: Context, name: str) -> None:
+    """Check that a bucket of ours exists and belongs to the account; a foreign store was asked before."""
+    if ctx.settings.delivery.s3_endpoint:
+        return
+    bucket = buckets(ctx.tx).get(name)
+    if bucket is None:
+        raise S3BucketDoesNotExistException(f"S3 bucket {name} does not exist!")
+    if bucket["OwnerAccount"] != ctx.account:
+        raise InsufficientS3BucketPolicyException(f"Incorrect S3 bucket policy is detected for bucket: {name}")
+
+
+def _check_combination(settings: Any) -> None:
+    if settings.get("IsMultiRegionTrail") and settings.get("IncludeGlobalServiceEvents") is False:
+        raise InvalidParameterCombinationException("Multi-Region trail must include global service events.")
+
+
+def _check_quota(ctx: Context, trail: Doc) -> None:
+    """Check the trails per region, shadows counted; a multi-region trail is counted where it has its home."""
+    limit = ctx.settings.limits.trails_per_region
+    others = [other for other in seen_here(ctx) if other["TrailARN"] != trail["TrailARN"]]
+    if len(others) >= limit:
+        raise MaximumNumberOfTrailsExceededException(f"User: {ctx.account} already has {limit} trails in {ctx.region}.")
+
+
+def _apply(trail: Doc, params: Any) -> None:
+    for member in SETTINGS:
+        if member in params:
+            trail[member] = params[member]
+    if not trail.get("S3KeyPrefix"):
+        trail.pop("S3KeyPrefix", None)
+
+
+def _answer(trail: Doc) -> dict[str, Any]:
+    return {member: trail[member] for member in IN_ANSWERS if member in trail}

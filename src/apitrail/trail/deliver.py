@@ -1,0 +1,179 @@
+"""The worker that delivers log files: it follows the journal, seals, puts and marks.
+
+A crash anywhere leaves one object in a bucket: the name is fixed before the first put, a put is repeated with that name,
+and the mark comes after it. While a bucket is away, everything waits in the journal.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apitrail.clock import Clock
+from apitrail.errors import SinkError
+from apitrail.ids import Ids
+from apitrail.objects.bucket import Bucket
+from apitrail.settings import Delivery
+from apitrail.store.database import Database, Tx
+from apitrail.telemetry import Metrics
+from apitrail.trail.follow import Follower, Seal, events_of
+from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
+from apitrail.trail.seal import LogFile, mark, note_failure, seal, waiting_files
+
+log = logging.getLogger("apitrail.delivery")
+FILES_PER_TRAIL = 8
+SCAN_S = 1.0
+RETRY_S = 0.5
+BEHIND_FILES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A log file ready to be put. sha256: hex, of the content. oldest, newest: epoch seconds of its events."""
+
+    body: bytes
+    sha256: str
+    oldest: int
+    newest: int
+
+
+class Deliverer:
+    """Delivers the log files of all trails. bucket: opens a bucket by name."""
+
+    name = "delivery"
+
+    def __init__(
+        self,
+        database: Database,
+        bucket: Callable[[str], Bucket],
+        settings: Delivery,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._bucket = bucket
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self.follower = Follower(settings.file_bytes_max)
+        self._period: int | None = None
+        self._retry: dict[str, tuple[float, float]] = {}
+
+    async def tick(self) -> float | None:
+        """Scan, seal what is due, put what is sealed; return when to come again, in seconds."""
+        await self._follow()
+        now = self._clock.now().timestamp()
+        period = int(now // self._settings.period_s)
+        if period != self._period:
+            await self.seal_all()
+            self._period = period
+        more = await self._put_waiting()
+        if more:
+            return 0.0
+        boundary = (period + 1) * self._settings.period_s - self._clock.now().timestamp()
+        return max(0.0, min(boundary, SCAN_S))
+
+    async def flush(self) -> None:
+        """Deliver everything that is in the journal now, as far as the buckets take it."""
+        await self._follow()
+        await self.seal_all()
+        while await self._put_waiting():
+            pass
+
+    async def seal_all(self) -> None:
+        """Seal everything that has been scanned, whatever its age."""
+        seals = [course.cut(course.position) for course in self.follower.courses.values()]
+        await self._seal([item for item in seals if item.upto > 0])
+
+    async def _follow(self) -> None:
+        more = True
+        while more:
+            seals, more = await self._database.read(self.follower.scan)
+            await self._seal(seals)
+
+    async def _seal(self, seals: list[Seal]) -> None:
+        if not seals:
+            return
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            for decision in seals:
+                seal(tx, decision, now, self._ids)
+
+        try:
+            await self._database.write(work)
+        except Exception:
+            for decision in seals:
+                self.follower.courses.pop(decision.trail, None)
+            raise
+
+    async def _put_waiting(self) -> bool:
+        """Put sealed files, one after another within a trail, trails beside each other; return whether more wait."""
+        files = await self._database.read(lambda tx: waiting_files(tx, FILES_PER_TRAIL))
+        trails: dict[str, list[LogFile]] = {}
+        for file in files:
+            trails.setdefault(file.trail, []).append(file)
+        behind = len(files) >= BEHIND_FILES
+        done = await asyncio.gather(*(self._put_trail(waiting, behind) for waiting in trails.values()))
+        return any(count == FILES_PER_TRAIL for count in done)
+
+    async def _put_trail(self, files: list[LogFile], behind: bool) -> int:
+        """Put the files of one trail until one fails; return how many were put."""
+        due, _ = self._retry.get(files[0].trail, (0.0, 0.0))
+        if self._clock.monotonic() < due:
+            return 0
+        for count, file in enumerate(files):
+            if not await self._put(file, behind):
+                return count
+        return len(files)
+
+    async def _put(self, file: LogFile, behind: bool) -> bool:
+        packed = await self._database.read(lambda tx: pack(tx, file, self._method(behind)))
+        try:
+            await self._bucket(file.bucket).put(
+                file.key, packed.body, content_type=CONTENT_TYPE, content_encoding=CONTENT_ENCODING
+            )
+        except SinkError as error:
+            await self._failed(file, error)
+            return False
+        now = self._clock.now()
+        await self._database.write(lambda tx: mark(tx, file, now, packed.sha256, packed.oldest, packed.newest))
+        self._retry.pop(file.trail, None)
+        self._metrics.lag.labels(file.trail).set(max(0.0, now.timestamp() - packed.oldest))
+        return True
+
+    async def _failed(self, file: LogFile, error: SinkError) -> None:
+        _, pause = self._retry.get(file.trail, (0.0, RETRY_S / 2))
+        pause = min(self._settings.retry_max_s, pause * 2)
+        self._retry[file.trail] = (self._clock.monotonic() + pause, pause)
+        self._metrics.failures.labels(file.trail, error.code).inc()
+        log.warning("cannot deliver to bucket %s: %s; again in %g s", file.bucket, error, pause)
+        now = self._clock.now()
+        await self._database.write(lambda tx: note_failure(tx, file, now, error.code))
+
+    def _method(self, behind: bool) -> Gzip:
+        if self._settings.gzip == "auto":
+            return "isal" if behind else "libdeflate"
+        return self._settings.gzip
+
+
+def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
+    """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
+    events = events_of(tx, file.trail, file.account, file.region, file.bucket, file.first_seq, file.last_seq)
+    assert len(events) == file.event_count, f"{file.key}: {len(events)} events where {file.event_count} were sealed"
+    content = render(events)
+    oldest, newest = _times(tx, file)
+    return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), oldest, newest)
+
+
+def _times(tx: Tx, file: LogFile) -> tuple[int, int]:
+    """Return the oldest and newest eventTime in the file's range, from the journal's column."""
+    row = tx.one(
+        "SELECT min(time), max(time) FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?",
+        (file.first_seq, file.last_seq, file.account, file.region),
+    )
+    assert row is not None
+    return row[0], row[1]

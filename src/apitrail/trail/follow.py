@@ -1,0 +1,195 @@
+"""Which events a trail wants: one scan of the journal for all trails.
+
+The scan keeps, in memory, what waits to be sealed per trail, account and region: counts, bytes and range, never
+the events themselves. After a restart it begins at the cursor of each trail, so it comes to the same figures.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from apitrail.events.selectors import DEFAULT_SELECTORS, Predicate, compile_selectors
+from apitrail.store import journal
+from apitrail.store.database import Row, Tx
+from apitrail.trail.trails import Span, follower_name, spans_of
+
+SCAN_ROWS = 5000
+GLOBAL_SOURCES = frozenset(("iam.amazonaws.com", "signin.amazonaws.com", "cloudfront.amazonaws.com"))
+
+
+class Place(NamedTuple):
+    """Where a log file goes. account, region: of its events. bucket, prefix: of the trail."""
+
+    account: str
+    region: str
+    bucket: str
+    prefix: str
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What waits in one place. byte_count: of the content before compression. oldest: epoch seconds."""
+
+    first_seq: int
+    last_seq: int
+    oldest: int
+    event_count: int = 0
+    byte_count: int = 0
+
+
+@dataclass(slots=True)
+class Seal:
+    """A decision: everything of a trail up to upto becomes log files, one per place."""
+
+    trail: str
+    upto: int
+    places: dict[Place, Waiting]
+    received: int
+    filtered: int
+
+
+class Want:
+    """One span with its selectors compiled. simple: all management events, told from the journal's columns alone."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        custom = bool(span.advanced) or (bool(span.basic) and list(span.basic or ()) != list(DEFAULT_SELECTORS))
+        self.simple = span.global_events and not custom
+        self.predicate: Predicate = compile_selectors(span.basic, span.advanced)
+
+    def in_reach(self, account: str, region: str) -> bool:
+        """Return whether a place's events are the trail's business at all."""
+        return account == self.span.account and self.span.region in ("", region)
+
+    def wants(self, category: int, event: bytes) -> bool:
+        """Return whether an event in reach is wanted."""
+        if self.simple:
+            return category == journal.MANAGEMENT
+        content = orjson.loads(event)
+        if not self.span.global_events and content["eventSource"] in GLOBAL_SOURCES:
+            return False
+        return self.predicate(content)
+
+
+class Course:
+    """One trail in the scan: its wants in order, how far it is, and what waits."""
+
+    def __init__(self, trail: str, spans: list[Span], position: int) -> None:
+        self.trail = trail
+        self.position = position
+        self.waiting: dict[Place, Waiting] = {}
+        self.received = 0
+        self.filtered = 0
+        self.renew(spans)
+
+    def renew(self, spans: list[Span]) -> None:
+        """Take over changed spans."""
+        self.wants = [Want(span) for span in spans]
+
+    @property
+    def needs_events(self) -> bool:
+        """Return whether a selector must look into the events."""
+        return any(not want.simple for want in self.wants)
+
+    def want_at(self, seq: int) -> Want | None:
+        """Return the span that an event falls into, if any."""
+        for want in reversed(self.wants):
+            if want.span.covers(seq):
+                return want
+        return None
+
+    def take(self, row: Row, limit: int) -> Seal | None:
+        """Take an event in; return a seal that had to be made before it, because a file would have become too large."""
+        seq, account, region, category, time, size, event = row
+        self.position = seq
+        want = self.want_at(seq)
+        if want is None or not want.in_reach(account, region):
+            return None
+        if not want.wants(category, event):
+            self.received += 1
+            self.filtered += 1
+            return None
+        place, cut = Place(account, region, want.span.bucket, want.span.prefix), None
+        waiting = self.waiting.get(place)
+        if waiting is not None and waiting.byte_count + size + 1 > limit:
+            cut, waiting = self.cut(seq - 1), None
+        if waiting is None:
+            waiting = self.waiting[place] = Waiting(seq, seq, time)
+        self.received += 1
+        waiting.last_seq = seq
+        waiting.event_count += 1
+        waiting.byte_count += size + 1
+        waiting.oldest = min(waiting.oldest, time)
+        return cut
+
+    def cut(self, upto: int) -> Seal:
+        """Return everything taken in so far as a seal, and begin anew."""
+        seal = Seal(self.trail, upto, self.waiting, self.received, self.filtered)
+        self.waiting, self.received, self.filtered = {}, 0, 0
+        return seal
+
+
+@dataclass(slots=True)
+class Follower:
+    """The scan. courses: by trail ARN."""
+
+    file_bytes_max: int
+    courses: dict[str, Course] = field(default_factory=dict)
+
+    def renew(self, tx: Tx) -> None:
+        """Read the spans again; trails that are new begin at their cursor, those without spans go."""
+        by_trail: dict[str, list[Span]] = {}
+        for span in spans_of(tx):
+            by_trail.setdefault(span.trail, []).append(span)
+        for trail, spans in by_trail.items():
+            if trail in self.courses:
+                self.courses[trail].renew(spans)
+            else:
+                self.courses[trail] = Course(trail, spans, journal.cursor(tx, follower_name(trail)))
+        for trail in self.courses.keys() - by_trail.keys():
+            del self.courses[trail]
+
+    def scan(self, tx: Tx) -> tuple[list[Seal], bool]:
+        """Take in the next events; return the seals made because of size, and whether there is more to scan."""
+        self.renew(tx)
+        if not self.courses:
+            return [], False
+        start = min(course.position for course in self.courses.values())
+        event = "event" if any(course.needs_events for course in self.courses.values()) else "NULL"
+        rows = tx.all(
+            f"SELECT seq, account, region, category, time, length(event), {event} FROM journal"
+            " WHERE seq > ? ORDER BY seq LIMIT ?",
+            (start, SCAN_ROWS),
+        )
+        seals = self._take(rows)
+        return seals, len(rows) == SCAN_ROWS
+
+    def _take(self, rows: list[Row]) -> list[Seal]:
+        by_account: dict[str, list[Course]] = {}
+        for course in self.courses.values():
+            for account in {want.span.account for want in course.wants}:
+                by_account.setdefault(account, []).append(course)
+        seals = []
+        for row in rows:
+            for course in by_account.get(row[1], ()):
+                if row[0] > course.position and (cut := course.take(row, self.file_bytes_max)) is not None:
+                    seals.append(cut)
+        for course in self.courses.values():
+            course.position = max(course.position, rows[-1][0] if rows else 0)
+        return seals
+
+
+def events_of(tx: Tx, trail: str, account: str, region: str, bucket: str, first_seq: int, last_seq: int) -> list[bytes]:
+    """Return the events of a sealed log file, in journal order: the same ones whenever it is asked."""
+    wants = [Want(span) for span in spans_of(tx, trail) if span.bucket == bucket]
+    rows = tx.all(
+        "SELECT seq, category, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ? ORDER BY seq",
+        (first_seq, last_seq, account, region),
+    )
+    if len(wants) == 1 and wants[0].simple:
+        span = wants[0].span
+        return [event for seq, category, event in rows if category == journal.MANAGEMENT and span.covers(seq)]
+    return [
+        event for seq, category, event in rows if any(w.span.covers(seq) and w.wants(category, event) for w in wants)
+    ]

@@ -1,0 +1,45 @@
+"""Log files: their names and their bytes.
+
+Source: CloudTrail User Guide, log file name format and log file examples.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import deflate
+from isal import isal_zlib
+
+Gzip = Literal["libdeflate", "isal"]
+LIBDEFLATE_LEVEL = 6
+ISAL_LEVEL = 2
+GZIP_WINDOW = 31
+HEAD, TAIL = b'{"Records":[', b"]}"
+CONTENT_TYPE = "application/json"
+CONTENT_ENCODING = "gzip"
+
+
+def logfile_name(account: str, region: str, at: datetime, suffix: str, prefix: str = "") -> str:
+    """Return the object key of a log file.
+
+    Form: [prefix/]AWSLogs/<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/<file>, with file
+    <account>_CloudTrail_<region>_<yyyymmdd>T<hhmm>Z_<suffix>.json.gz
+    at: UTC, cut to the minute. suffix: 16 letters or digits, unique within trail and minute.
+    """
+    head = f"{prefix}/" if prefix else ""
+    folder = f"{head}AWSLogs/{account}/CloudTrail/{region}/{at:%Y/%m/%d}"
+    return f"{folder}/{account}_CloudTrail_{region}_{at:%Y%m%dT%H%M}Z_{suffix}.json.gz"
+
+
+def render(events: Sequence[bytes]) -> bytes:
+    """Return the content of a log file: one JSON object whose only key is `Records`. events: JSON, at least one."""
+    assert events, "an empty log file is never written"
+    return HEAD + b",".join(events) + TAIL
+
+
+def compress(content: bytes, method: Gzip) -> bytes:
+    """Return the content as exactly one gzip member; CloudTrail's validator refuses several."""
+    if method == "isal":
+        packer = isal_zlib.compressobj(ISAL_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+        return packer.compress(content) + packer.flush()
+    return bytes(deflate.gzip_compress(content, LIBDEFLATE_LEVEL))

@@ -1,0 +1,112 @@
+"""Trails as documents, and the spans of the journal in which they were logging.
+
+A trail's document is the Trail structure of the API with private extras: `_Logging`, `_StartedAt`, `_StoppedAt`,
+`_EventSelectors`, `_AdvancedEventSelectors`. A span says from which event to which a trail was logging and by
+which selectors, so that what belongs into a log file can be worked out again at any time, with the same result.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from apitrail.store import journal
+from apitrail.store.database import Tx
+from apitrail.store.resources import Collection, Doc, decode_doc, encode_doc
+
+TRAILS = Collection("cloudtrail/trail")
+LEADER_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """first: the first event's seq; last: the last one's, None while the span is open.
+
+    region: the only region whose events are wanted, or empty for all. global_events: are events of global services wanted.
+    basic, advanced: the selectors as put, None for the default. bucket, prefix: where its log files go.
+    """
+
+    trail: str
+    account: str
+    first: int
+    last: int | None
+    region: str
+    bucket: str
+    prefix: str
+    global_events: bool
+    basic: list[dict[str, Any]] | None
+    advanced: list[dict[str, Any]] | None
+    recursive: bool = False
+
+    def covers(self, seq: int) -> bool:
+        """Return whether an event of this number is inside the span."""
+        return self.first <= seq and (self.last is None or seq <= self.last)
+
+
+def follower_name(trail_arn: str) -> str:
+    """Return the name of a trail's cursor in the journal."""
+    return f"trail/{trail_arn}"
+
+
+def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
+    """Let a trail log from an event on, by its present settings."""
+    config = {
+        "account": account,
+        "region": "" if trail.get("IsMultiRegionTrail") else trail["HomeRegion"],
+        "bucket": trail["S3BucketName"],
+        "prefix": trail.get("S3KeyPrefix", ""),
+        "global": bool(trail.get("IncludeGlobalServiceEvents", True)),
+        "basic": trail.get("_EventSelectors"),
+        "advanced": trail.get("_AdvancedEventSelectors"),
+        "recursive": bool(trail.get("RecursiveLogging")),
+    }
+    tx.insert(
+        "INSERT INTO trail_spans (trail, from_seq, config) VALUES (?, ?, ?)",
+        (trail["TrailARN"], from_seq, encode_doc(config)),
+    )
+    if journal.cursor(tx, follower_name(trail["TrailARN"])) < from_seq - 1:
+        journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
+
+
+def close_span(tx: Tx, trail_arn: str, last_seq: int) -> None:
+    """Let a trail's logging end with an event."""
+    tx.run("UPDATE trail_spans SET to_seq = ? WHERE trail = ? AND to_seq IS NULL", (last_seq, trail_arn))
+
+
+def renew_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
+    """Apply changed settings of a logging trail from an event on."""
+    close_span(tx, trail["TrailARN"], from_seq - 1)
+    open_span(tx, trail, account, from_seq)
+
+
+def spans_of(tx: Tx, trail_arn: str | None = None) -> list[Span]:
+    """Return the spans of one trail, or of all, oldest first."""
+    where, params = ("WHERE trail = ?", (trail_arn,)) if trail_arn else ("", ())
+    rows = tx.all(f"SELECT trail, from_seq, to_seq, config FROM trail_spans {where} ORDER BY trail, from_seq", params)
+    return [_span(*row) for row in rows]
+
+
+def drop_spans(tx: Tx, trail_arn: str, before_seq: int) -> None:
+    """Forget spans that end before an event."""
+    tx.run("DELETE FROM trail_spans WHERE trail = ? AND to_seq < ?", (trail_arn, before_seq))
+
+
+def find_trail(tx: Tx, trail_arn: str) -> Doc | None:
+    """Return a trail's document by its ARN."""
+    parts = trail_arn.split(":")
+    return TRAILS.at(tx, parts[4], parts[3]).get(parts[5].removeprefix("trail/"))
+
+
+def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
+    values = decode_doc(config)
+    return Span(
+        trail=trail,
+        account=values["account"],
+        first=first,
+        last=last,
+        region=values["region"],
+        bucket=values["bucket"],
+        prefix=values["prefix"],
+        global_events=values["global"],
+        basic=values["basic"],
+        advanced=values["advanced"],
+        recursive=values["recursive"],
+    )

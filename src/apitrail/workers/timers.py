@@ -1,0 +1,50 @@
+"""The worker of timers: what services scheduled, each in a transaction of its own, in the order of their times."""
+
+from collections.abc import Callable
+
+from apitrail.clock import Clock
+from apitrail.services.context import Context
+from apitrail.services.operation import TIMERS
+from apitrail.store import later
+from apitrail.store.database import Database, Tx
+from apitrail.store.later import Timer
+
+BATCH = 200
+MakeContext = Callable[[Tx, str, str], Context]
+
+
+class TimerWorker:
+    """Runs timers that are due. committed: told of each transaction, as after a call."""
+
+    name = "timers"
+
+    def __init__(
+        self, database: Database, clock: Clock, make_context: MakeContext, committed: Callable[[Context | None], None]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._make_context = make_context
+        self._committed = committed
+
+    async def tick(self) -> float | None:
+        """Run what is due; return when the next timer is due, in seconds."""
+        now = self._clock.now().timestamp()
+        due = await self._database.read(lambda tx: later.due_timers(tx, now, BATCH))
+        for timer in due:
+            await self._fire(timer)
+        if due:
+            return 0.0
+        following = await self._database.read(later.next_timer)
+        return None if following is None else max(0.0, following - self._clock.now().timestamp())
+
+    async def _fire(self, timer: Timer) -> None:
+        def work(tx: Tx) -> Context | None:
+            if not later.drop_timer(tx, timer.id):
+                return None
+            ctx = self._make_context(tx, timer.account, timer.region)
+            TIMERS[timer.kind](ctx, timer.doc)
+            return ctx
+
+        ctx = await self._database.write(work)
+        if ctx is not None:
+            self._committed(ctx)

@@ -5,9 +5,10 @@ and addresses in clear although the model calls them sensitive.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from apitrail.arn import make_arn, parse_arn
+from apitrail.arn import parse_arn
 from apitrail.events.rules import RecordRules, Resource
 from apitrail.services.gamelift.arns import SERVICE, arn_in, is_custom, parse_game_session
 from apitrail.wire.models import service_model
@@ -164,6 +165,7 @@ DEPTH_MAX = 3
 NAME_LENGTH_MAX = 1024
 
 Names = Mapping[str, Any]
+Named = dict[tuple[str, str], None]
 
 
 def resources(account: str, region: str, params: Names, result: Names | None) -> list[Resource]:
@@ -171,65 +173,63 @@ def resources(account: str, region: str, params: Names, result: Names | None) ->
 
     params may be anything that a caller has sent, also what the model does not allow.
     """
-    arns: dict[str, None] = {}
-    for kind, text in (*_named(params), *_named(result or {})):
-        for arn in _arns(account, region, kind, text):
-            arns[arn] = None
-    return [_resource(arn, account) for arn in arns]
+    named: Named = {}
+    _collect(params, named, DEPTH_MAX)
+    if result:
+        _collect(result, named, DEPTH_MAX)
+    found: dict[str, Resource] = {}
+    for kind, text in named:
+        for resource in _resources(account, region, kind, text):
+            found.setdefault(resource["ARN"], {**resource})
+    return list(found.values())
 
 
-def _named(names: Names, depth: int = DEPTH_MAX) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text) of every member that names a resource."""
+def _collect(names: Names, named: Named, depth: int) -> None:
+    """Add (kind, text) of every member that names a resource, in their order."""
     for name, value in names.items():
-        values = value if isinstance(value, list) else (value,)
         kind = NAMING.get(name)
         if kind is not None:
-            yield from ((kind, text) for text in values if isinstance(text, str))
+            if isinstance(value, str):
+                named[kind, value] = None
+            elif isinstance(value, list):
+                named |= {(kind, text): None for text in value if isinstance(text, str)}
         if depth and name in INNER:
-            for inner in values:
+            for inner in value if isinstance(value, list) else (value,):
                 if isinstance(inner, dict):
-                    yield from _named(inner, depth - 1)
+                    _collect(inner, named, depth - 1)
 
 
-def _arns(account: str, region: str, kind: str, text: str) -> Iterator[str]:
-    """Yield the ARNs that an id, a name or an ARN stands for; a game session stands for its fleet as well."""
+@lru_cache(maxsize=4096)
+def _resources(account: str, region: str, kind: str, text: str) -> tuple[Resource, ...]:
+    """Return what an id, a name or an ARN stands for; a game session stands for its fleet as well."""
     if len(text) > NAME_LENGTH_MAX:
-        return
+        return ()
     if text.startswith("arn:"):
-        yield from _from_arn(account, text)
-    elif kind == "location":
-        if is_custom(text):
-            yield arn_in(account, region, kind, text)
-    elif kind == "fleet":
-        word = text.partition("-")[0]
-        if word in RESOURCE_TYPES:
-            yield arn_in(account, region, word, text)
-    elif kind not in ("", "gamesession"):
-        yield arn_in(account, region, kind, text)
+        return tuple(_from_arn(account, text))
+    if kind == "fleet":
+        kind = text.partition("-")[0]
+    if kind not in RESOURCE_TYPES or kind == "gamesession" or (kind == "location" and not is_custom(text)):
+        return ()
+    return (_resource(account, region, kind, text),)
 
 
-def _from_arn(account: str, text: str) -> Iterator[str]:
-    """Yield an ARN in the form that the service hands out, whichever form was given."""
+def _from_arn(account: str, text: str) -> Iterator[Resource]:
+    """Yield the resource of an ARN in the form that the service hands out, whichever form was given."""
     arn = parse_arn(text)
     if arn is None or arn.service != SERVICE:
         return
     kind, _, id = arn.resource.partition("/")
     if kind not in RESOURCE_TYPES or not id:
         return
-    yield arn_in(arn.account or account, arn.region, kind, id)
+    owner = arn.account or account
+    yield _resource(owner, arn.region, kind, id)
     session = parse_game_session(text)
     if session is not None:
-        yield make_arn(SERVICE, arn.region, arn.account or account, f"fleet/{session.fleet_id}")
+        yield _resource(owner, arn.region, "fleet", session.fleet_id)
 
 
-def _resource(arn: str, account: str) -> Resource:
-    parts = parse_arn(arn)
-    assert parts is not None
-    return {
-        "accountId": parts.account or account,
-        "type": RESOURCE_TYPES[parts.resource.partition("/")[0]],
-        "ARN": arn,
-    }
+def _resource(account: str, region: str, kind: str, id: str) -> Resource:
+    return {"accountId": account, "type": RESOURCE_TYPES[kind], "ARN": arn_in(account, region, kind, id)}
 
 
 RULES = RecordRules(

@@ -110,19 +110,34 @@ class App:
         await asyncio.to_thread(self._sweep)
         self._scheduler.start()
 
-    async def stop(self) -> None:
-        """Let the workers end, deliver what is there as far as buckets take it in time, and close the files."""
+    def quiesce(self) -> None:
+        """Let streams end, because the server is about to stop."""
         self.stopping = True
         self.grown.grown()
+
+    async def stop(self) -> None:
+        """Let the workers end, deliver what is there as far as buckets take it in time, and close the files."""
         await self._scheduler.stop()
         try:
             async with asyncio.timeout(self.settings.server.shutdown_timeout_s):
                 await self.deliverer.flush()
         except (TimeoutError, JournalUnavailable) as error:
             log.warning("stopped before everything was delivered; it waits in the journal: %s", error)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the files."""
         await self.database.close()
         self.index.close()
         self._security.close()
+
+    def first_account(self) -> tuple[str, str, str]:
+        """Return account, root key and, when they were just made because the store was empty, the secret."""
+        return self.credentials.first_account(self.settings.auth.first_account, self.ids)
+
+    def ensure_account(self, account: str, alias: str) -> tuple[str, str, str]:
+        """Make an account with a root key and return account, key and secret. Raises: SettingsError when it exists."""
+        return self.credentials.make_account(account, alias, self.ids)
 
     async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T:
         """Run a change without a caller, in one transaction; return after the commit."""
@@ -183,11 +198,14 @@ class App:
             return FolderBucket(self.data_dir / "buckets" / name)
         secret = Path(delivery.s3_secret_key_file).read_text().strip() if delivery.s3_secret_key_file else ""
         return S3Bucket(
-            name,
-            endpoint=delivery.s3_endpoint,
-            region=delivery.s3_region,
-            access_key=delivery.s3_access_key,
-            secret_key=secret,
+            S3Config(
+                bucket=name,
+                endpoint=delivery.s3_endpoint,
+                region=delivery.s3_region,
+                access_key=delivery.s3_access_key,
+                secret_key=secret,
+                allow_http=delivery.s3_endpoint.startswith("http:"),
+            )
         )
 
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:

@@ -46,6 +46,7 @@ class Host(Protocol):
     metrics: Metrics
     grown: Broadcast
     is_dev: bool
+    stopping: bool
 
     def info(self) -> dict[str, Any]: ...
     async def readiness(self) -> list[str]: ...
@@ -141,13 +142,15 @@ class OwnEndpoints:
         headers = [(b"content-type", NDJSON), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await _lines(send, first)
-        while True:
+        while not self._host.stopping:
+            mark = self._host.grown.mark()
             rows = await self._host.database.read(lambda tx, after=seq: journal.read_after(tx, after, BATCH))
             if rows:
                 seq = rows[-1].seq
                 await _lines(send, [row for row in rows if row.account == account])
-            elif not await self._host.grown.wait(HEARTBEAT_S):
+            elif not await self._host.grown.after(mark, HEARTBEAT_S):
                 await send({"type": "http.response.body", "body": b"\n", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _start(self, account: str, query: dict[str, list[str]]) -> tuple[int, list[JournalRow]]:
         """Return where to go on from, and what to send at once."""

@@ -1,4 +1,4 @@
-"""Runs the server until it is told to stop: sockets, signals, the ready line's facts, server.json."""
+"""Serves the application until it is told to stop: socket, signals, files that only their owner may read."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,24 +16,12 @@ import uvicorn
 log = logging.getLogger("apitrail")
 BACKLOG = 512
 KEEP_ALIVE_S = 75
+STARTED_POLL_S = 0.005
 PRIVATE = 0o600
 
 
 class PortInUse(OSError):
     """Somebody listens on the wanted address already."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What a user needs to know of a server that is ready. secret_key: only when it was just made, else empty."""
-
-    endpoint: str
-    data: Path
-    account: str
-    access_key: str
-    secret_key: str
-    region: str
-    credentials_file: Path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -57,6 +44,15 @@ class Application(Protocol):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
 
+class QuietServer(uvicorn.Server):
+    """uvicorn without its own signal handlers; serve has ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone."""
+        yield
+
+
 async def serve(
     application: Application,
     listener: socket.socket,
@@ -64,13 +60,19 @@ async def serve(
     tls: tuple[str, str] | None,
     connections_max: int,
     shutdown_timeout_s: float,
+    on_start: Callable[[], Awaitable[None]],
     on_ready: Callable[[], None],
+    on_stopping: Callable[[], None],
     on_stop: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way, and end. on_stop: after the last answer."""
+    """Serve until SIGTERM or SIGINT; then finish what is under way, and end.
+
+    on_start: before the first call. on_ready: calls are answered. on_stopping: no new calls; streams must end.
+    on_stop: after the last answer.
+    """
     config = uvicorn.Config(
         application,
-        loop="uvloop",
+        loop="none",
         http="httptools",
         ws="none",
         lifespan="off",
@@ -84,21 +86,22 @@ async def serve(
         ssl_certfile=tls[0] if tls else None,
         ssl_keyfile=tls[1] if tls else None,
     )
-    server = uvicorn.Server(config)
+    server = QuietServer(config)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    await on_start()
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not running.done():
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(STARTED_POLL_S)
     on_ready()
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    on_stopping()
     server.should_exit = True
     await running
-    waiting.cancel()
     await on_stop()
 
 

@@ -1,0 +1,109 @@
+"""Runs a server: makes the app, opens its socket, writes server.json, and ends in order when told to."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from apitrail import __version__
+from apitrail.app import App
+from apitrail.gateway.own import OwnEndpoints
+from apitrail.gateway.serving import listen, serve, write_private, write_server_file
+from apitrail.gateway.server import Server
+from apitrail.ids import seeded_ids
+from apitrail.settings import Settings
+
+SERVER_FILE = "server.json"
+CREDENTIALS_FILE = "credentials"
+DEFAULT_REGION = "us-west-2"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a user needs to know of a server that is ready. secret_key: only when it was just made, else empty."""
+
+    endpoint: str
+    data: Path
+    account: str
+    access_key: str
+    secret_key: str
+    region: str
+    credentials_file: Path
+
+
+def run_server(
+    settings: Settings,
+    *,
+    dev: bool,
+    on_ready: Callable[[ServerFacts], None],
+    seed: int | None = None,
+    region: str = DEFAULT_REGION,
+) -> int:
+    """Serve until SIGTERM or SIGINT, and return an exit code.
+
+    on_ready: told once, when calls are answered. seed: makes ids repeatable, for throw-away servers only.
+    Raises: SettingsError for a data directory that cannot be used; PortInUse.
+    """
+    with listen(settings.server.host, settings.server.port) as listener:
+        app = App(settings, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
+        facts = _prepare(app, listener.getsockname()[1], region)
+        application = Server(app, app.pipeline, OwnEndpoints(app))
+        tls = settings.server.tls_certificate_file
+        uvloop.run(
+            serve(
+                application,
+                listener,
+                tls=(tls, settings.server.tls_key_file) if tls else None,
+                connections_max=settings.server.connections_max,
+                shutdown_timeout_s=settings.server.shutdown_timeout_s,
+                on_start=app.start,
+                on_ready=lambda: on_ready(facts),
+                on_stopping=app.quiesce,
+                on_stop=app.stop,
+            )
+        )
+    (facts.data / SERVER_FILE).unlink(missing_ok=True)
+    return 0
+
+
+def create_account(settings: Settings, account: str | None, alias: str | None) -> tuple[str, str, str]:
+    """Make an account with a root key in the store of a server that does not run.
+
+    account: 12 digits, or None for a new number. Returns account, access key and secret key.
+    """
+    app = App(settings)
+    try:
+        made = app.ensure_account(account or app.ids.token(12, "123456789"), alias or "")
+    finally:
+        asyncio.run(app.close())
+    return made
+
+
+def _prepare(app: App, port: int, region: str) -> ServerFacts:
+    """Make the first account of an empty store, and tell commands where the server is."""
+    server = app.settings.server
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "") else server.host
+    scheme = "https" if server.tls_certificate_file else "http"
+    endpoint = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    file = app.data_dir / CREDENTIALS_FILE
+    account, access_key, secret = app.first_account()
+    if secret:
+        lines = ("[default]", f"aws_access_key_id = {access_key}", f"aws_secret_access_key = {secret}", f"region = {region}")
+        write_private(file, ("\n".join(lines) + "\n").encode())
+    write_server_file(
+        app.data_dir / SERVER_FILE,
+        {
+            "endpoint": endpoint,
+            "pid": os.getpid(),
+            "data": str(app.data_dir),
+            "version": __version__,
+            "mode": "dev" if app.is_dev else "serve",
+            "region": region,
+            "account": account,
+            "credentials": str(file),
+        },
+    )
+    return ServerFacts(endpoint, app.data_dir, account, access_key, secret, region, file)

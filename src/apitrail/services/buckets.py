@@ -6,11 +6,17 @@ The rows are here; the bytes are reached through `Runtime.bucket(name)`.
 
 from typing import Any
 
+from apitrail.objects.folder import FolderBucket
 from apitrail.services.context import Context
+from apitrail.services.operation import Deed, effect
+from apitrail.services.runtime import Runtime
 from apitrail.store.database import Tx
 from apitrail.store.resources import Collection, Documents
 
 SERVICE_OWNER = "amazon"
+CREATE_FOLDER = "buckets/create-folder"
+OBJECT_CREATED = "object-created"
+"""Announced by the S3 service when an object has arrived, however it came: Bucket and Key."""
 
 BUCKETS = Collection("s3/bucket", "global", indexes=("OwnerAccount",))
 
@@ -32,3 +38,12 @@ def ensure_service_bucket(ctx: Context, name: str) -> None:
             name,
             {"Name": name, "OwnerAccount": SERVICE_OWNER, "Region": ctx.region, "CreationDate": ctx.now},
         )
+        ctx.effect(CREATE_FOLDER, {"Bucket": name})
+
+
+@effect(CREATE_FOLDER)
+async def create_folder(runtime: Runtime, deed: Deed) -> None:
+    """Make the folder of a bucket that was made, where buckets are folders."""
+    bucket = runtime.bucket(deed.doc["Bucket"])
+    if isinstance(bucket, FolderBucket):
+        await bucket.create()

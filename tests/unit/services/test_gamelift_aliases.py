@@ -1,6 +1,7 @@
 """Aliases, simple and terminal."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ TERMINAL = {"Type": "TERMINAL", "Message": "closed for good"}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as stage:
         yield stage
 
 
@@ -133,7 +134,7 @@ def test_an_unknown_alias_is_not_found(stage: Stage, operation: str) -> None:
 
 def test_an_alias_still_leads_to_a_fleet_that_is_gone(stage: Stage, fleet: dict[str, Any]) -> None:
     alias = stage.call("CreateAlias", Name="live", RoutingStrategy=simple(fleet))["Alias"]
-    stage.advance(60)
+    stage.advance(60, step=20)
     stage.call("DeleteFleet", FleetId=fleet["FleetId"])
-    stage.advance(3600)
+    stage.advance(3600, step=300)
     assert stage.call("ResolveAlias", AliasId=alias["AliasId"])["FleetId"] == fleet["FleetId"]

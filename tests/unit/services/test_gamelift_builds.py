@@ -3,11 +3,13 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apitrail.identity.policy import evaluate
+from apitrail.services.buckets import OBJECT_CREATED
 from apitrail.services.operation import Deed, announce
 from apitrail.services.sessions import SESSIONS, credential_of
 from apitrail.testing import Stage
@@ -17,8 +19,8 @@ ROLE = "arn:aws:iam::111122223333:role/builds"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as stage:
         yield stage
 
 
@@ -41,15 +43,17 @@ def upload(stage: Stage, location: dict[str, str], body: bytes) -> None:
     """Put an object where S3 would, and say so as S3 does."""
 
     async def arrive() -> None:
-        await stage.runtime.bucket(location["Bucket"]).put(location["Key"], body, content_type="application/zip")
+        bucket = stage.bucket(location["Bucket"])
+        await bucket.create()
+        await bucket.put(location["Key"], body, content_type="application/zip")
         doc = {"Bucket": location["Bucket"], "Key": location["Key"]}
-        await announce(stage.runtime, Deed("object-created", stage.account, stage.region, doc))
+        await announce(stage, Deed(OBJECT_CREATED, stage.principal.account, stage.region, doc))
 
     stage.run(arrive())
 
 
 def stored(stage: Stage, location: dict[str, str]) -> bool:
-    return stage.run(stage.runtime.bucket(location["Bucket"]).head(location["Key"])) is not None
+    return stage.run(stage.bucket(location["Bucket"]).head(location["Key"])) is not None
 
 
 def test_a_new_build_waits_for_its_upload(stage: Stage) -> None:
@@ -125,7 +129,7 @@ def test_an_upload_for_a_build_that_is_gone_is_removed(stage: Stage) -> None:
 
 def test_upload_credentials_may_write_the_one_key_and_nothing_else(stage: Stage) -> None:
     answer = create(stage)
-    session = stage.read(lambda tx: SESSIONS.at(tx).get(answer["UploadCredentials"]["AccessKeyId"]))
+    session = stage.read(lambda ctx: SESSIONS(ctx).get(answer["UploadCredentials"]["AccessKeyId"]))
     credential = credential_of(session)
     location = answer["StorageLocation"]
     mine = f"arn:aws:s3:::{location['Bucket']}/{location['Key']}"
@@ -145,10 +149,10 @@ def test_upload_credentials_may_write_the_one_key_and_nothing_else(stage: Stage)
 
 def test_upload_credentials_are_forgotten_after_15_minutes(stage: Stage) -> None:
     key = create(stage)["UploadCredentials"]["AccessKeyId"]
-    stage.advance(899)
-    assert stage.read(lambda tx: SESSIONS.at(tx).has(key))
+    stage.advance(899, step=100)
+    assert stage.read(lambda ctx: SESSIONS(ctx).has(key))
     stage.advance(1)
-    assert not stage.read(lambda tx: SESSIONS.at(tx).has(key))
+    assert not stage.read(lambda ctx: SESSIONS(ctx).has(key))
 
 
 def test_fresh_upload_credentials_lead_to_the_same_place(stage: Stage) -> None:
@@ -169,7 +173,7 @@ def test_no_upload_credentials_for_a_build_that_has_its_zip(stage: Stage) -> Non
 
 def test_the_record_hides_the_upload_credentials(stage: Stage) -> None:
     answer = create(stage)
-    event = stage.events()[-1]
+    event = list(stage.events())[-1]
     assert event["eventName"] == "CreateBuild"
     assert event["responseElements"]["uploadCredentials"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
     assert answer["UploadCredentials"]["SecretAccessKey"] not in str(event)
@@ -179,8 +183,8 @@ def test_the_record_hides_the_upload_credentials(stage: Stage) -> None:
 
 def own_object(stage: Stage, bucket: str = "my-builds", region: str = "us-west-2") -> dict[str, str]:
     """Make a bucket of the caller's with a zip in it."""
-    stage.call("CreateBucket", service="s3", region=region, Bucket=bucket, **_placed(region))
-    stage.call("PutObject", service="s3", region=region, Bucket=bucket, Key="build.zip", Body=make_zip())
+    stage.call_("CreateBucket", {"Bucket": bucket, **_placed(region)}, region=region)
+    stage.call_("PutObject", {"Bucket": bucket, "Key": "build.zip", "Body": make_zip()}, region=region)
     return {"Bucket": bucket, "Key": "build.zip", "RoleArn": ROLE}
 
 

@@ -1,6 +1,7 @@
 """Custom locations and the list of all."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from apitrail.testing import Stage
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as stage:
         yield stage
 
 
@@ -64,9 +65,9 @@ def test_a_location_that_a_fleet_uses_stays(stage: Stage) -> None:
     error = stage.error("DeleteLocation", LocationName="custom-desk")
     assert error.error_code == "InvalidRequestException"
     assert fleet_id in error.message
-    stage.advance(60)
+    stage.advance(60, step=20)
     stage.call("DeleteFleet", FleetId=fleet_id)
-    stage.advance(3600)
+    stage.advance(3600, step=300)
     assert stage.call("DeleteLocation", LocationName="custom-desk") == {}
 
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ ROLE = "arn:aws:iam::111122223333:role/scripts"
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as stage:
         yield stage
 
 
@@ -30,7 +31,7 @@ def content(stage: Stage, script: dict[str, Any]) -> bytes | None:
     location = script["StorageLocation"]
 
     async def read() -> bytes | None:
-        bucket = stage.runtime.bucket(location["Bucket"])
+        bucket = stage.bucket(location["Bucket"])
         if await bucket.head(location["Key"]) is None:
             return None
         return await (await bucket.get(location["Key"])).read()
@@ -40,8 +41,8 @@ def content(stage: Stage, script: dict[str, Any]) -> bytes | None:
 
 def own_object(stage: Stage) -> dict[str, str]:
     placed = {"CreateBucketConfiguration": {"LocationConstraint": "us-west-2"}}
-    stage.call("CreateBucket", service="s3", Bucket="my-scripts", **placed)
-    stage.call("PutObject", service="s3", Bucket="my-scripts", Key="main.zip", Body=make_zip())
+    stage.call("CreateBucket", Bucket="my-scripts", **placed)
+    stage.call("PutObject", Bucket="my-scripts", Key="main.zip", Body=make_zip())
     return {"Bucket": "my-scripts", "Key": "main.zip", "RoleArn": ROLE}
 
 
@@ -143,4 +144,4 @@ def test_an_unknown_script_is_not_found(stage: Stage, operation: str) -> None:
 
 def test_the_zip_is_not_in_the_record(stage: Stage) -> None:
     stage.call("CreateScript", Name="lobby", ZipFile=make_zip())
-    assert stage.events()[-1]["requestParameters"] == {"name": "lobby"}
+    assert list(stage.events())[-1]["requestParameters"] == {"name": "lobby"}

@@ -1,6 +1,7 @@
 """Tags of resources, at creation and later."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ TERMINAL = {"Type": "TERMINAL", "Message": "m"}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as stage:
         yield stage
 
 
@@ -102,7 +103,7 @@ def test_a_fleet_that_is_going_cannot_be_tagged(stage: Stage) -> None:
     stage.call("CreateLocation", LocationName="custom-desk")
     locations = [{"Location": "custom-desk"}]
     made = stage.call("CreateFleet", Name="f", ComputeType="ANYWHERE", Locations=locations)["FleetAttributes"]
-    stage.advance(60)
+    stage.advance(60, step=20)
     stage.call("TagResource", ResourceARN=made["FleetArn"], Tags=pairs(a="1"))
     stage.call("DeleteFleet", FleetId=made["FleetId"])
     error = stage.error("TagResource", ResourceARN=made["FleetArn"], Tags=pairs(a="2"))
@@ -125,7 +126,7 @@ def test_every_kind_can_be_tagged(stage: Stage, operation: str, params: Any, mem
 
 def test_the_record_names_the_tagged_resource(stage: Stage, arn: str) -> None:
     stage.call("TagResource", ResourceARN=arn, Tags=pairs(a="1"))
-    event = stage.events()[-1]
+    event = list(stage.events())[-1]
     assert event["responseElements"] is None
     assert event["requestParameters"] == {"resourceARN": arn, "tags": [{"key": "a", "value": "1"}]}
     assert event["resources"] == [{"accountId": "111122223333", "type": "AWS::GameLift::Alias", "ARN": arn}]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from apitrail.identity.principal import Principal
+from apitrail.services.buckets import OBJECT_CREATED
 from apitrail.services.context import Context
 from apitrail.services.gamelift import collections, storage
 from apitrail.services.gamelift.arns import arn_of, id_of
@@ -126,7 +127,7 @@ def delete_build(ctx: Context, params: "DeleteBuildInputTypeDef") -> None:
         storage.remove_object(ctx, build["_Storage"])
 
 
-@observer("object-created")
+@observer(OBJECT_CREATED)
 async def build_uploaded(runtime: Runtime, deed: Deed) -> None:
     """See whether an object that has arrived is the zip of a build; if so, check it and settle the build's status."""
     name, key = deed.doc["Bucket"], deed.doc["Key"]

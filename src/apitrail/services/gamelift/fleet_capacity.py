@@ -87,8 +87,9 @@ def update_fleet_capacity(ctx: Context, params: "UpdateFleetCapacityInputTypeDef
     fleet = get_fleet(ctx, params["FleetId"])
     if is_anywhere(fleet):
         raise InvalidRequestException(f"Fleet {fleet['FleetId']} is an Anywhere fleet; it has no capacity settings.")
+    require_active(fleet)
     location = get_location(ctx, fleet, params.get("Location", ctx.region))
-    _require_active_location(fleet, location)
+    _require_active_location(location)
     result: dict[str, Any] = ids_of(fleet)
     if "Location" in params:
         result["Location"] = params["Location"]
@@ -134,12 +135,11 @@ def _home_capacity(ctx: Context, fleet: Doc) -> dict[str, Any]:
     return capacity_of(ctx, fleet, home)
 
 
-def _require_active_location(fleet: Doc, location: Doc) -> None:
-    """Raise InvalidFleetStatusException unless the fleet and the location are ACTIVE."""
-    require_active(fleet)
+def _require_active_location(location: Doc) -> None:
+    """Raise InvalidFleetStatusException unless the location is ACTIVE."""
     if location["Status"] != "ACTIVE":
         raise InvalidFleetStatusException(
-            f"Location {location['Location']} of fleet {fleet['FleetId']} is in status {location['Status']};"
+            f"Location {location['Location']} of fleet {location['FleetId']} is in status {location['Status']};"
             " it must be ACTIVE."
         )
 

@@ -69,7 +69,7 @@ BUILD = Machine(
     (
         Step(GONE, "INITIALIZED", "CreateBuild"),
         Step("INITIALIZED", "READY", "the zip has arrived or the given object can be read", 1.0),
-        Step("INITIALIZED", "FAILED", "the object is no zip, empty or cannot be read"),
+        Step("INITIALIZED", "FAILED", "the object is no zip, empty or cannot be read", 1.0),
         Step("INITIALIZED", GONE, "DeleteBuild"),
         Step("READY", GONE, "DeleteBuild"),
         Step("FAILED", GONE, "DeleteBuild"),

@@ -1,0 +1,82 @@
+"""The tables of states."""
+
+import pytest
+
+from apitrail.services.gamelift.states import (
+    ANYWHERE_FLEET,
+    ANYWHERE_LOCATION,
+    BUILD,
+    FLEET,
+    GAME_SESSION,
+    GONE,
+    INSTANCE,
+    LOCATION,
+    MACHINES,
+    PLAYER_SESSION,
+    Machine,
+    Step,
+)
+from apitrail.wire.models import service_model
+
+MODEL = service_model("gamelift")
+NOT_HERE = {"NOT_FOUND", "EXPIRED"}
+"""Fleet statuses that are only an answer, or set by AWS alone."""
+
+
+@pytest.mark.parametrize(
+    ("machines", "shape"),
+    [
+        ([BUILD], "BuildStatus"),
+        ([FLEET], "FleetStatus"),
+        ([LOCATION], "FleetStatus"),
+        ([INSTANCE], "InstanceStatus"),
+        ([GAME_SESSION], "GameSessionStatus"),
+        ([PLAYER_SESSION], "PlayerSessionStatus"),
+    ],
+)
+def test_a_table_has_the_states_of_the_model(machines: list[Machine], shape: str) -> None:
+    states = {state for machine in machines for state in machine.states}
+    assert states == set(MODEL.shape_for(shape).enum) - NOT_HERE
+
+
+@pytest.mark.parametrize("machine", [ANYWHERE_FLEET, ANYWHERE_LOCATION])
+def test_an_anywhere_fleet_has_no_states_of_its_own(machine: Machine) -> None:
+    assert set(machine.states) < set(FLEET.states)
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_every_state_can_be_entered_from_nothing_and_left(machine: Machine) -> None:
+    seen, waiting = set[str](), [GONE]
+    while waiting:
+        source = waiting.pop()
+        for step in machine.steps:
+            if step.source == source and step.target not in seen:
+                seen.add(step.target)
+                waiting.append(step.target)
+    assert seen >= set(machine.states)
+    assert {step.source for step in machine.steps} >= set(machine.states)
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_no_step_is_listed_twice(machine: Machine) -> None:
+    pairs = [(step.source, step.target) for step in machine.steps]
+    assert len(pairs) == len(set(pairs))
+
+
+def test_every_event_of_a_step_is_one_of_the_model() -> None:
+    known = set(MODEL.shape_for("EventCode").enum)
+    assert {code for machine in MACHINES for step in machine.steps for code in step.events} <= known
+
+
+def test_a_step_that_is_not_in_the_table_is_refused() -> None:
+    with pytest.raises(AssertionError, match="a fleet does not go from NEW to ACTIVE"):
+        FLEET.step("NEW", "ACTIVE")
+    assert FLEET.step("NEW", "DOWNLOADING") == Step(
+        "NEW", "DOWNLOADING", "the creation starts", None, ("FLEET_STATE_DOWNLOADING",)
+    )
+
+
+def test_a_state_without_a_timed_step_waits_for_somebody() -> None:
+    assert LOCATION.timed("ACTIVE") is None
+    step = LOCATION.timed("NEW")
+    assert step is not None and (step.target, step.delay_s) == ("DOWNLOADING", 1.0)

@@ -27,6 +27,12 @@ def buckets(tx: Tx) -> Documents:
     return BUCKETS.at(tx)
 
 
+def is_service_bucket(tx: Tx, name: str) -> bool:
+    """Return whether there is such a bucket and it belongs to a service."""
+    row = buckets(tx).get(name)
+    return row is not None and row["OwnerAccount"] == SERVICE_OWNER
+
+
 def ensure_service_bucket(ctx: Context, name: str) -> None:
     """Make a bucket that belongs to a service (`gamelift-builds-us-west-2`) if it is missing.
 

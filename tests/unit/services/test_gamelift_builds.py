@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apitrail.identity.policy import evaluate
-from apitrail.services.buckets import OBJECT_CREATED
+from apitrail.services.buckets import BUCKETS, OBJECT_CREATED
 from apitrail.services.operation import Deed, announce
 from apitrail.services.sessions import SESSIONS, credential_of
 from apitrail.testing import Stage
@@ -125,6 +125,16 @@ def test_an_upload_for_a_build_that_is_gone_is_removed(stage: Stage) -> None:
     upload(stage, answer["StorageLocation"], make_zip())
     stage.advance(1)
     assert not stored(stage, answer["StorageLocation"])
+
+
+def test_nobody_can_bring_builds_about_in_a_bucket_of_his_own(stage: Stage) -> None:
+    row = {"Name": "gamelift-builds-us-west-2", "OwnerAccount": "999999999999", "Region": "us-west-2"}
+    stage.change(lambda ctx: BUCKETS(ctx).put(row["Name"], row))
+    assert stage.error("CreateBuild", OperatingSystem="WINDOWS_2022").error_code == "InternalServiceException"
+    location = {"Bucket": row["Name"], "Key": f"111122223333/{UNKNOWN}"}
+    upload(stage, location, make_zip())
+    stage.advance(1)
+    assert stored(stage, location)
 
 
 def test_upload_credentials_may_write_the_one_key_and_nothing_else(stage: Stage) -> None:

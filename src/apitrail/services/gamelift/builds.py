@@ -5,10 +5,10 @@ Source: GameLift API Reference, the operations on builds; their states are in st
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apitrail.identity.principal import Principal
-from apitrail.services.buckets import OBJECT_CREATED
+from apitrail.services.buckets import OBJECT_CREATED, is_service_bucket
 from apitrail.services.context import Context
 from apitrail.services.gamelift import collections, storage
 from apitrail.services.gamelift.arns import arn_of, id_of
@@ -38,6 +38,15 @@ LENIENT_SYSTEM = "AMAZON_LINUX_2023"
 CHECKED = "gamelift/build-checked"
 CHECK_S = 1.0
 UPLOADED = re.compile(r"(?P<account>\d{12})/(?P<build>build-[0-9a-f-]{36})")
+
+
+class _Arrival(NamedTuple):
+    """An object that has arrived for a build. problem: why it cannot be unpacked, or an empty text."""
+
+    build_id: str
+    location: dict[str, str]
+    problem: str
+    size: int
 
 
 async def prepare_build(runtime: Runtime, call: Call, principal: Principal) -> str:
@@ -132,15 +141,15 @@ async def build_uploaded(runtime: Runtime, deed: Deed) -> None:
     """See whether an object that has arrived is the zip of a build; if so, check it and settle the build's status."""
     name, key = deed.doc["Bucket"], deed.doc["Key"]
     parts = UPLOADED.fullmatch(key) if name.startswith(storage.BUILDS) else None
-    if parts is None:
+    if parts is None or not await runtime.database.read(lambda tx: is_service_bucket(tx, name)):
         return
     bucket = runtime.bucket(name)
     found = await bucket.head(key)
     if found is None:
         return
     problem = await object_problem(bucket, key, found.size)
-    region = name.removeprefix(storage.BUILDS)
-    await runtime.write(parts["account"], region, lambda ctx: _arrived(ctx, parts["build"], problem, found.size))
+    arrival = _Arrival(parts["build"], {"Bucket": name, "Key": key}, problem, found.size)
+    await runtime.write(parts["account"], name.removeprefix(storage.BUILDS), lambda ctx: _arrived(ctx, arrival))
 
 
 @timer(CHECKED)
@@ -184,14 +193,14 @@ def _upload(ctx: Context, build: Doc) -> dict[str, Any]:
     return {"UploadCredentials": credentials, "StorageLocation": location}
 
 
-def _arrived(ctx: Context, build_id: str, problem: str, size: int) -> None:
+def _arrived(ctx: Context, arrival: _Arrival) -> None:
     """Settle a build whose object was checked; remove the object of a build that is gone."""
-    if not collections.BUILDS(ctx).has(build_id):
-        storage.remove_object(ctx, storage.service_location(ctx, storage.BUILDS, build_id))
-    elif problem:
-        _settle_later(ctx, build_id, "FAILED", 0)
+    if not collections.BUILDS(ctx).has(arrival.build_id):
+        storage.remove_object(ctx, arrival.location)
+    elif arrival.problem:
+        _settle_later(ctx, arrival.build_id, "FAILED", 0)
     else:
-        _settle_later(ctx, build_id, "READY", size)
+        _settle_later(ctx, arrival.build_id, "READY", arrival.size)
 
 
 def _settle_later(ctx: Context, build_id: str, status: str, size: int) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from apitrail.arn import make_arn, parse_arn
 from apitrail.errors import ServiceError, SinkError
 from apitrail.identity.principal import Principal, Session, SessionIssuer
-from apitrail.services.buckets import buckets, ensure_service_bucket
+from apitrail.services.buckets import buckets, ensure_service_bucket, is_service_bucket
 from apitrail.services.context import Context
-from apitrail.services.gamelift.errors import InvalidRequestException
+from apitrail.services.gamelift.errors import InternalServiceException, InvalidRequestException
 from apitrail.services.operation import Deed, effect
 from apitrail.services.runtime import Runtime
 from apitrail.services.sessions import issue_session
@@ -34,9 +34,14 @@ REMOVE = "gamelift/remove-object"
 
 
 def service_location(ctx: Context, kind: str, name: str) -> dict[str, str]:
-    """Return Bucket and Key for something uploaded, in the service's bucket of this region. kind: BUILDS or SCRIPTS."""
+    """Return Bucket and Key for something uploaded, in the service's bucket of this region. kind: BUILDS or SCRIPTS.
+
+    Raises: InternalServiceException while an account owns a bucket of that name.
+    """
     bucket = kind + ctx.region
     ensure_service_bucket(ctx, bucket)
+    if not is_service_bucket(ctx.tx, bucket):
+        raise InternalServiceException(f"Bucket {bucket} belongs to an account; its name is reserved for GameLift.")
     return {"Bucket": bucket, "Key": f"{ctx.account}/{name}"}
 
 

@@ -1,0 +1,496 @@
+"""A bucket that is a directory: the files are the objects, so people can list and read them with their own tools.
+
+Where a key lies is said in keys, what is kept beside the bytes in sidecar. Everything of ours is below
+`.apitrail` in the root; the rest is the objects. Files put or edited by hand are objects as well, and answer with
+their true bytes and ETag. Symbolic links and special files are not objects and never followed.
+
+A put is: write the bytes beside and sync them; under the key's lock write and sync the sidecar with the entries of
+the new and the old file; rename the file into place and sync its folder. A crash before the rename leaves the
+old object with its old entry, after it the new one with its new entry. Temporary files lie in `.apitrail/tmp` and
+are swept when a bucket is first written to and nobody else writes. Needs a local file system that tells letter
+case apart, renames atomically and has flock. Names that are not UTF-8 are not seen.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self, TypeVar
+
+from apitrail.errors import SinkError
+from apitrail.objects import keys, tree
+from apitrail.objects.bucket import (
+    Facts,
+    ObjectInfo,
+    Page,
+    check_key,
+    check_range,
+    no_such_bucket,
+    no_such_key,
+)
+from apitrail.objects.paging import paging, run
+from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry, Sidecar, decode_sidecar
+from apitrail.objects.walk import BucketWalk
+
+BLOCK_BYTES = 1024 * 1024
+ETAGS_REMEMBERED = 16_384
+READ_ATTEMPTS = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WRITERS = (keys.OWN, b"writers")
+Result = TypeVar("Result")
+_temporary_names = itertools.count(1)
+
+
+class FolderBody:
+    """An open object file. The bytes stay those of the moment it was opened, also when the object is replaced."""
+
+    def __init__(self, descriptor: int, info: ObjectInfo, start: int, end: int) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self.info, self.start, self.end = info, start, end
+
+    def fileno(self) -> int:
+        """Return the descriptor of the open file, valid until close."""
+        return self._file.fileno()
+
+    async def read(self) -> bytes:
+        """Return all bytes of the range, and close."""
+        return b"".join([block async for block in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the bytes of the range in blocks of at most 1 MiB, and close."""
+        try:
+            at = self.start
+            while at < self.end:
+                wanted = min(BLOCK_BYTES, self.end - at)
+                block = await asyncio.to_thread(os.pread, self._file.fileno(), wanted, at)
+                if not block:
+                    raise SinkError(f"{self.info.key!r} was cut while read.", code="InternalError", temporary=True)
+                at += len(block)
+                yield block
+        finally:
+            self._file.close()
+
+    async def close(self) -> None:
+        """Close the file; nothing happens the second time."""
+        self._file.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._file.close()
+
+
+class FolderBucket:
+    """The bucket in one directory. Any number of instances, threads and processes may use it at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._opened = False
+        self._opening = threading.Lock()
+        self._etags: dict[tuple[int, int, int, int], str] = {}
+
+    # What a Bucket does -------------------------------------------------------------------------------------
+
+    async def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        content_encoding: str = "",
+        metadata: Mapping[str, str] = {},
+    ) -> ObjectInfo:
+        """Store body under key, durably; see Bucket.put."""
+        facts = Facts(content_type=content_type, content_encoding=content_encoding, metadata=dict(metadata))
+        return await self._call(lambda: self._put_bytes(key, body, facts))
+
+    async def put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
+        """Move a staged file in place, by rename where it lies on the same file system; see Bucket.put_file.
+
+        Raises: SinkError NoSuchFile when the staged file is not there.
+        """
+        return await self._call(lambda: self._put_file(key, path, facts))
+
+    async def get(self, key: str, start: int | None = None, end: int | None = None) -> FolderBody:
+        """Open an object or a range of it; see Bucket.get."""
+        return await self._call(lambda: self._get(key, start, end))
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """Return what is known of an object; see Bucket.head."""
+        return await self._call(lambda: self._head(check_key(key)))
+
+    async def list(self, prefix: str = "", after: str = "", limit: int = 1000, delimiter: str = "") -> Page:
+        """Return a page of the listing; see Bucket.list."""
+        return await self._call(lambda: self._list(prefix, after, limit, delimiter))
+
+    async def delete(self, key: str, *, number: int = 0, remember: bool = False) -> bool:
+        """Remove an object; see Bucket.delete.
+
+        number: the place of this delete in the order of writes (see Facts); an object with a higher one stays.
+        remember: keep the number, as a write with a lower one may still come.
+        """
+        return await self._call(lambda: self._delete(check_key(key), number, remember))
+
+    async def check(self) -> None:
+        """Write and remove a temporary file; see Bucket.check."""
+        await self._call(self._check)
+
+    # What only a folder does --------------------------------------------------------------------------------
+
+    async def create(self) -> None:
+        """Make the directory, durably; nothing happens when it is there."""
+        await self._call(self._create)
+
+    async def remove(self) -> None:
+        """Remove the directory with all that is ours. Raises: SinkError BucketNotEmpty when it holds an object."""
+        await self._call(self._remove)
+
+    async def amend(self, key: str, change: Callable[[Facts], Facts]) -> ObjectInfo | None:
+        """Change what is kept beside the bytes, atomically; None when there is no object."""
+        return await self._call(lambda: self._amend(check_key(key), change))
+
+    # All below runs in threads ------------------------------------------------------------------------------
+
+    async def _call(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.to_thread(self._translated, work)
+
+    def _translated(self, work: Callable[[], Result]) -> Result:
+        try:
+            return work()
+        except OSError as error:
+            if not self.root.is_dir():
+                raise no_such_bucket(self.root.name) from error
+            raise tree.sink_error(error, self.root) from error
+
+    def _create(self) -> None:
+        for missing in reversed([folder for folder in (self.root, *self.root.parents) if not folder.exists()]):
+            missing.mkdir(exist_ok=True)
+            with tree.folder(missing.parent, ()) as above:
+                os.fsync(above)
+
+    def _remove(self) -> None:
+        self._open()
+        with tree.locked(self.root, WRITERS):
+            if self._list("", "", 1, "").objects or not all(map(_remove_folders, self._foreign())):
+                message = f"The bucket {self.root.name} is not empty."
+                raise SinkError(message, code="BucketNotEmpty", temporary=False)
+            shutil.rmtree(self.root / ".apitrail")
+            self.root.rmdir()
+            self._opened = False
+        with tree.folder(self.root.parent, ()) as above:
+            os.fsync(above)
+
+    def _foreign(self) -> Sequence[Path]:
+        return [child for child in self.root.iterdir() if child.name != ".apitrail"]
+
+    def _open(self) -> None:
+        """Make our own folders and sweep what a crash left, once per instance and as long as the folder stands."""
+        with self._opening:
+            if self._opened and (self.root / ".apitrail" / "tmp").is_dir():
+                return
+            for names in (keys.STAGING, keys.LOCKS, keys.FACTS):
+                with tree.folder(self.root, names, make=True):
+                    continue
+            with tree.locked_alone(self.root, WRITERS) as alone:
+                if alone:
+                    self._sweep()
+            self._opened = True
+
+    def _sweep(self) -> None:
+        with tree.folder(self.root, keys.STAGING) as staging, os.scandir(staging) as found:
+            for entry in found:
+                os.unlink(entry.name, dir_fd=staging)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say that somebody writes, so that nobody sweeps or removes the bucket."""
+        self._open()
+        with tree.locked(self.root, WRITERS, shared=True):
+            yield
+
+    @contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, int]]:
+        """Give a new file beside the objects, to be renamed or else removed at the end."""
+        path = self.root / ".apitrail" / "tmp" / f"{os.getpid()}-{next(_temporary_names)}"
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, tree.CREATE_FLAGS, 0o644)
+        try:
+            yield path, descriptor
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+    def _put_bytes(self, key: str, body: bytes, facts: Facts) -> ObjectInfo:
+        encoded = check_key(key)
+        with self._writing(), self._temporary() as (path, descriptor):
+            _write_all(descriptor, body)
+            etag = facts.etag or hashlib.md5(body, usedforsecurity=False).hexdigest()
+            return self._install(encoded, path, descriptor, replace(facts, etag=etag))
+
+    def _put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
+        encoded = check_key(key)
+        with self._writing(), _staged(path) as descriptor:
+            facts = facts if facts.etag else replace(facts, etag=_md5(descriptor))
+            if os.fstat(descriptor).st_dev == self.root.stat().st_dev:
+                return self._install(encoded, path, descriptor, facts)
+            info = self._copy_in(encoded, descriptor, facts)
+            path.unlink()
+            return info
+
+    def _copy_in(self, key: bytes, source: int, facts: Facts) -> ObjectInfo:
+        with self._temporary() as (path, descriptor):
+            for block in _blocks(source):
+                _write_all(descriptor, block)
+            return self._install(key, path, descriptor, facts)
+
+    def _install(self, key: bytes, path: Path, descriptor: int, facts: Facts) -> ObjectInfo:
+        os.fsync(descriptor)
+        with self._locked(key):
+            old, sidecar = self._state(key), self._sidecar(key)
+            if 0 < facts.number < sidecar.number:
+                return self._superseded(key, path, descriptor, facts)
+            state = _told_apart(descriptor, old)
+            kept = sidecar.entry_of(old) if old else None
+            entry = Entry(state.st_size, state.st_mtime_ns, facts)
+            entries = (entry, kept) if kept else (entry,)
+            self._write_sidecar(Sidecar(key.decode(), entries, max(facts.number, sidecar.number)))
+            self._place(key, path)
+            return _info(key, state, facts)
+
+    def _superseded(self, key: bytes, path: Path, descriptor: int, facts: Facts) -> ObjectInfo:
+        """Drop the bytes of a write that comes late; a newer write or delete has happened."""
+        path.unlink(missing_ok=True)
+        return _info(key, os.fstat(descriptor), facts)
+
+    def _place(self, key: bytes, path: Path) -> None:
+        plain, odd = keys.plain_path(key), keys.odd_path(key)
+        if plain and tree.place(self.root, path, plain):
+            tree.remove(self.root, odd, keep=1)
+        elif not tree.place(self.root, path, odd):
+            raise SinkError(f"{key.decode()!r} cannot be placed.", code="InternalError", temporary=False)
+
+    def _locked(self, key: bytes) -> AbstractContextManager[None]:
+        return tree.locked(self.root, (*keys.LOCKS, keys.lock_name(key)))
+
+    def _sidecar(self, key: bytes) -> Sidecar:
+        content = tree.read_small(self.root, keys.facts_path(key), SIDECAR_BYTES_MAX)
+        return decode_sidecar(content, key.decode())
+
+    def _write_sidecar(self, sidecar: Sidecar) -> None:
+        content = sidecar.encode()
+        if len(content) > SIDECAR_BYTES_MAX:
+            raise SinkError("The metadata is too large.", code="MetadataTooLarge", temporary=False)
+        with self._temporary() as (path, descriptor):
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+            tree.place(self.root, path, keys.facts_path(sidecar.key.encode()))
+
+    def _state(self, key: bytes) -> os.stat_result | None:
+        plain = keys.plain_path(key)
+        found = tree.stat_file(self.root, plain) if plain else None
+        return found or tree.stat_file(self.root, keys.odd_path(key))
+
+    def _open_object(self, key: bytes) -> int | None:
+        plain = keys.plain_path(key)
+        found = tree.open_file(self.root, plain) if plain else None
+        return found if found is not None else tree.open_file(self.root, keys.odd_path(key))
+
+    def _head(self, key: bytes) -> ObjectInfo | None:
+        state = self._state(key)
+        entry = self._sidecar(key).entry_of(state) if state else None
+        if state is None:
+            self._stand()
+            return None
+        if entry:
+            return _info(key, state, entry.facts)
+        found = self._open_known(key)
+        if found is None:
+            return None
+        os.close(found[0])
+        return found[1]
+
+    def _stand(self) -> None:
+        """Return if the directory is there. Raises: SinkError NoSuchBucket."""
+        if not self.root.is_dir():
+            raise no_such_bucket(self.root.name)
+
+    def _open_known(self, key: bytes) -> tuple[int, ObjectInfo] | None:
+        """Open an object and return its descriptor and what is known of it, None where there is none.
+
+        A file that fits no entry of the sidecar read after it was opened was edited by hand, if it is still in place.
+        If it is not, a put or delete came between, and all is looked at again.
+        """
+        for _ in range(READ_ATTEMPTS):
+            descriptor = self._open_object(key)
+            if descriptor is None:
+                return None
+            try:
+                info = self._info_of(key, descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if info:
+                return descriptor, info
+            os.close(descriptor)
+        raise SinkError(f"{key.decode()!r} changes too fast to be read.", code="SlowDown", temporary=True)
+
+    def _info_of(self, key: bytes, descriptor: int) -> ObjectInfo | None:
+        """Return what is known of an open file, None if it is one of ours that was replaced meanwhile."""
+        state, sidecar = os.fstat(descriptor), self._sidecar(key)
+        entry = sidecar.entry_of(state)
+        if entry:
+            return _info(key, state, entry.facts)
+        if _identity(self._state(key)) != _identity(state):
+            return None
+        return _info(key, state, replace(sidecar.edited_facts(), etag=self._etag(descriptor, state)))
+
+    def _etag(self, descriptor: int, state: os.stat_result) -> str:
+        """Return the MD5 of an open file, remembered while the file stays as it is."""
+        file = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        found = self._etags.get(file)
+        if found is None:
+            found = _md5(descriptor)
+            if len(self._etags) >= ETAGS_REMEMBERED:
+                self._etags.clear()
+            self._etags[file] = found
+        return found
+
+    def _get(self, key: str, start: int | None, end: int | None) -> FolderBody:
+        found = self._open_known(check_key(key))
+        if found is None:
+            self._stand()
+            raise no_such_key(key)
+        descriptor, info = found
+        try:
+            return FolderBody(descriptor, info, *check_range(info.size, start, end))
+        except SinkError:
+            os.close(descriptor)
+            raise
+
+    def _list(self, prefix: str, after: str, limit: int, delimiter: str) -> Page:
+        self._stand()
+        walk = BucketWalk(self.root, prefix.encode())
+        names = run(paging(prefix, after, limit, delimiter), walk.find)
+        return Page(self._heads([key.encode() for key in names.keys]), names.prefixes, names.next)
+
+    def _heads(self, found: Sequence[bytes]) -> Sequence[ObjectInfo]:
+        """Return what is known of many objects; sidecars are read in the order of their folders."""
+        with tree.Reach(self.root) as reach:
+            plain = {key: reach.stat(path) for key in found if (path := keys.plain_path(key))}
+        with tree.Reach(self.root) as reach:
+            places = sorted((keys.facts_path(key), key) for key in found)
+            contents = {key: reach.read(place, SIDECAR_BYTES_MAX) for place, key in places}
+        infos = []
+        for key in found:
+            state, sidecar = plain.get(key), decode_sidecar(contents[key], key.decode())
+            entry = sidecar.entry_of(state) if state else None
+            info = _info(key, state, entry.facts) if state and entry else self._head(key)
+            if info:
+                infos.append(info)
+        return infos
+
+    def _delete(self, key: bytes, number: int, remember: bool) -> bool:
+        self._stand()
+        if self._state(key) is None and not remember:
+            return False
+        plain = keys.plain_path(key)
+        with self._writing(), self._locked(key):
+            if 0 < number < self._sidecar(key).number:
+                return False
+            odd = tree.remove(self.root, keys.odd_path(key), keep=1)
+            gone = bool(plain and tree.remove(self.root, plain)) or odd
+            if remember:
+                self._write_sidecar(Sidecar(key.decode(), (), number))
+            else:
+                tree.remove(self.root, keys.facts_path(key), keep=2)
+        return gone
+
+    def _amend(self, key: bytes, change: Callable[[Facts], Facts]) -> ObjectInfo | None:
+        self._stand()
+        with self._writing(), self._locked(key):
+            found = self._open_known(key)
+            if found is None:
+                return None
+            descriptor, info = found
+            state = os.fstat(descriptor)
+            os.close(descriptor)
+            facts = change(info.facts)
+            entry = Entry(state.st_size, state.st_mtime_ns, facts)
+            self._write_sidecar(Sidecar(key.decode(), (entry,), self._sidecar(key).number))
+            return _info(key, state, facts)
+
+    def _check(self) -> None:
+        self._stand()
+        with self._writing(), self._temporary() as (_, descriptor):
+            _write_all(descriptor, b"apitrail")
+            os.fsync(descriptor)
+
+
+def _told_apart(descriptor: int, old: os.stat_result | None) -> os.stat_result:
+    """Return the state of a new file, its time moved on if size and time are those of the old one."""
+    state = os.fstat(descriptor)
+    for step in (1, 2_000_000_000):  # some file systems keep whole or even seconds only
+        if old is None or (state.st_size, state.st_mtime_ns) != (old.st_size, old.st_mtime_ns):
+            break
+        os.utime(descriptor, ns=(state.st_atime_ns, state.st_mtime_ns + step))
+        os.fsync(descriptor)
+        state = os.fstat(descriptor)
+    return state
+
+
+def _identity(state: os.stat_result | None) -> tuple[int, int, int] | None:
+    return (state.st_ino, state.st_size, state.st_mtime_ns) if state else None
+
+
+def _info(key: bytes, state: os.stat_result, facts: Facts) -> ObjectInfo:
+    modified = EPOCH + timedelta(microseconds=state.st_mtime_ns // 1000)
+    return ObjectInfo(key.decode(), state.st_size, facts.etag, modified, facts)
+
+
+def _blocks(descriptor: int) -> Iterator[bytes]:
+    at = 0
+    while block := os.pread(descriptor, BLOCK_BYTES, at):
+        at += len(block)
+        yield block
+
+
+def _md5(descriptor: int) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for block in _blocks(descriptor):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextmanager
+def _staged(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise SinkError("The staged file is gone.", code="NoSuchFile", temporary=False) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove_folders(top: Path) -> bool:
+    """Remove a folder that holds nothing but folders; False when it holds, or is, anything else."""
+    if top.is_symlink() or not top.is_dir():
+        return False
+    if all(map(_remove_folders, list(top.iterdir()))):
+        top.rmdir()
+    return not top.exists()

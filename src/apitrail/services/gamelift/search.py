@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import GAME_SESSIONS
 from apitrail.services.gamelift.expressions import Comparison, Filter, Sort
 from apitrail.services.gamelift.session_facts import (
@@ -21,7 +20,7 @@ from apitrail.services.gamelift.session_facts import (
     rank,
     rank_prefix,
 )
-from apitrail.store.resources import Doc, Documents, Entry
+from apitrail.store.resources import Doc, Documents, Entry, Place
 
 EXAMINED_MAX = 5000
 """Documents that one call looks at; when more would be needed, the page is short and its token goes on."""
@@ -63,12 +62,12 @@ class Search:
 
 
 def find_sessions(
-    ctx: Context, search: Search, limit: int, after: Position | None
+    place: Place, search: Search, limit: int, after: Position | None
 ) -> tuple[list[Doc], Position | None]:
     """Return up to limit sessions behind a position, and the position of the next page or None at the end."""
     page: list[Doc] = []
     last = after
-    for examined, (position, doc) in enumerate(_walk(GAME_SESSIONS(ctx), search, after), 1):
+    for examined, (position, doc) in enumerate(_walk(GAME_SESSIONS(place), search, after), 1):
         if search.matches(doc):
             if len(page) == limit:
                 return page, last

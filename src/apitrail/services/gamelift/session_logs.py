@@ -45,6 +45,7 @@ def log_key(account: str, key: str) -> str:
 
 def end_log(ctx: Context, key: str) -> None:
     """Have the log of a session that has just ended written, and removed when its time is over."""
+    ensure_service_bucket(ctx, log_bucket(ctx.region))
     ctx.effect(WRITE_LOG, {"Key": key})
     ctx.schedule(LOG_OVER, {"Key": key}, LOG_KEPT_S)
 
@@ -132,8 +133,6 @@ def _set_log(ctx: Context, key: str, *, there: bool) -> None:
     if session is not None:
         session["_Log"] = there
         GAME_SESSIONS(ctx).put(key, session)
-    if there:
-        ensure_service_bucket(ctx, log_bucket(ctx.region))
 
 
 def _moment(doc: Doc, member: str, text: str) -> list[tuple[datetime, str]]:

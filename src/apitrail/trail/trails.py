@@ -58,12 +58,12 @@ def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
         "advanced": trail.get("_AdvancedEventSelectors"),
         "recursive": bool(trail.get("RecursiveLogging")),
     }
+    if not spans_of(tx, trail["TrailARN"]):
+        journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
     tx.insert(
         "INSERT INTO trail_spans (trail, from_seq, config) VALUES (?, ?, ?)",
         (trail["TrailARN"], from_seq, encode_doc(config)),
     )
-    if journal.cursor(tx, follower_name(trail["TrailARN"])) < from_seq - 1:
-        journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
 
 
 def close_span(tx: Tx, trail_arn: str, last_seq: int) -> None:

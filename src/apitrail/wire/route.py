@@ -155,15 +155,17 @@ class Router:
         if scope is None and "s3" in self._operations:
             service = "s3"
         if is_s3:
-            return self._s3(request, service)
+            # Object Lambda puts a route, not a bucket, in the host.
+            suffixes = () if scope is not None and scope.service == "s3-object-lambda" else self._suffixes
+            return self._s3(request, service, suffixes)
         operation = rest_table(service).find(request, request.raw_path) if service is not None else None
         codec = CODECS[protocol_of(service, REST)] if service is not None else self._guess(request, scope)
         if service is None:
             service = self._signed_for(scope, PREFERENCE)
         return _route(service, operation, codec, _asked(request))
 
-    def _s3(self, request: HttpRequest, service: str | None) -> Route:
-        bucket = bucket_of_host(request.header("host") or "", self._suffixes)
+    def _s3(self, request: HttpRequest, service: str | None, suffixes: tuple[str, ...]) -> Route:
+        bucket = bucket_of_host(request.header("host") or "", suffixes)
         path = full_path(bucket, request.raw_path)
         resource = unquote_to_bytes(path).decode("utf-8", "replace")[:1024]
         codec = RestXmlCodec(bucket, resource, request.method == "HEAD")

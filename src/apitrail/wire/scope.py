@@ -14,11 +14,12 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 AUTHORIZATION_MAX = 8_192
 PARTS = ("Credential", "SignedHeaders", "Signature")
 
-_ACCESS_KEY = re.compile(r"[!-+.0-~-]{1,128}")  # printable ASCII without comma, slash and space
-_DATE = re.compile(r"[0-9]{8}")
-_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# The access key: printable ASCII without comma and slash.
+_CREDENTIAL = re.compile(
+    r"([!-+.0-~-]{1,128})/([0-9]{8})/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})/aws4_request", re.ASCII
+)
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_HEADERS = re.compile(r"[!#-:<-~]{1,256}(?:;[!#-:<-~]{1,256}){0,255}")
+_HEADERS = re.compile(r"[!-:<-~]+(?:;[!-:<-~]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +87,12 @@ def _split_query(request: HttpRequest) -> dict[str, str]:
 
 
 def _make_scope(found: dict[str, str], presigned: bool) -> Scope:
-    parts = found["Credential"].split("/")
-    if len(parts) != 5 or parts[4] != "aws4_request":
-        raise _incomplete("Credential must have the form <access key>/<yyyymmdd>/<region>/<service>/aws4_request.")
-    access_key, date, region, service, _ = parts
-    checks = ((_ACCESS_KEY, access_key), (_DATE, date), (_WORD, region), (_WORD, service))
-    if not all(pattern.fullmatch(text) for pattern, text in checks):
+    match = _CREDENTIAL.fullmatch(found["Credential"])
+    if match is None:
         raise _incomplete("Credential must have the form <access key>/<yyyymmdd>/<region>/<service>/aws4_request.")
     if not _HEADERS.fullmatch(found["SignedHeaders"]):
         raise _incomplete("SignedHeaders must be a list of header names, separated by semicolons.")
     if not _SIGNATURE.fullmatch(found["Signature"]):
         raise _incomplete("Signature must be 64 lower-case hexadecimal digits.")
     signed = tuple(found["SignedHeaders"].split(";"))
-    return Scope(access_key, date, region, service, signed, found["Signature"], presigned)
+    return Scope(match[1], match[2], match[3], match[4], signed, found["Signature"], presigned)

@@ -65,11 +65,11 @@ def shorten(value: float) -> float:
     if not math.isfinite(value) or abs(value) > 3.4028235e38:
         return value
     packed = struct.pack(">f", value)
+    exact: float = struct.unpack(">f", packed)[0]
     for digits in range(1, 9):
-        short = float(f"{value:.{digits}g}")
+        short = float(f"{exact:.{digits}g}")
         if abs(short) <= 3.4028235e38 and struct.pack(">f", short) == packed:
             return short
-    exact: float = struct.unpack(">f", packed)[0]
     return float(f"{exact:.9g}")
 
 

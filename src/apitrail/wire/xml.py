@@ -92,9 +92,9 @@ class XmlReaders:
 
     def structure_reader(self, shape: Shape, only: frozenset[str] | None = None) -> Reader:
         """Return the reader of a structure; only: the members that may come, all when None."""
-        shapes = {
-            name: member for name, member in cast(StructureShape, shape).members.items() if only is None or name in only
-        }
+        # Where a list and a single value share an element (Event and Events of S3), the list takes it.
+        ordered = sorted(cast(StructureShape, shape).members.items(), key=lambda item: item[1].type_name == "list")
+        shapes = {name: member for name, member in ordered if only is None or name in only}
         attributes = {
             local_name(member.serialization["name"].replace(":", "}")): name
             for name, member in shapes.items()

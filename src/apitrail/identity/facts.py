@@ -99,6 +99,7 @@ _FROM_PRINCIPAL: dict[str, Callable[[Principal], str]] = {
     "aws:principaltype": _principal_type,
     "aws:multifactorauthpresent": _mfa,
     "aws:sourceidentity": _source_identity,
+    "aws:tokenissuetime": lambda principal: as_text(principal.session.created_at) if principal.session else "",
     "aws:principalisawsservice": lambda principal: "true" if principal.kind == "AWSService" else "false",
     "aws:principalservicename": lambda principal: principal.invoked_by if principal.kind == "AWSService" else "",
     "aws:viaawsservice": lambda principal: (

@@ -23,7 +23,8 @@ class Session:
     """What temporary credentials carry besides the identity.
 
     created_at: when they were issued. issuer: absent for GetSessionToken. source_identity, tags: as given
-    to AssumeRole. policies: session policies (documents) that narrow what the issuer may do.
+    to AssumeRole. transitive: keys of the tags that go on to sessions made from this one.
+    policies: session policies (documents) that narrow what the issuer may do.
     """
 
     created_at: datetime
@@ -32,6 +33,7 @@ class Session:
     source_identity: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     policies: tuple[dict[str, Any], ...] = ()
+    transitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Names are unique without regard to case, so documents are kept under the name in
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -13,9 +14,12 @@ import orjson
 
 from apitrail.arn import make_arn, parse_arn
 from apitrail.identity.principal import Principal
+from apitrail.ids import Ids
 from apitrail.services.managed_policies import MANAGED_POLICIES
 from apitrail.store.database import Tx
 from apitrail.store.resources import Collection, Doc
+
+SECRET_LENGTH = 40
 
 ACCOUNTS = Collection("identity/account", "global", indexes=("Alias",))
 """By account id: Account, Alias, CreateDate."""
@@ -117,3 +121,21 @@ def user_principal(tx: Tx, account: str, user: Doc, access_key: str = "") -> Pri
         boundary=boundary_of(tx, account, user),
         tags=tags_of(user),
     )
+
+
+def new_access_key(tx: Tx, ids: Ids, account: str, at: datetime, user: Doc | None = None) -> Doc:
+    """Store a new access key of a user, or of the account's root, and return its document."""
+    user_id = "" if user is None else user["UserId"]
+    key: Doc = {
+        "AccessKeyId": ids.aws("AKIA"),
+        "Status": "Active",
+        "CreateDate": at,
+        "_secret": ids.token(SECRET_LENGTH),
+        "_account": account,
+        "_user_id": user_id,
+        "_owner": key_owner(account, user_id),
+    }
+    if user is not None:
+        key["UserName"] = user["UserName"]
+    ACCESS_KEYS.at(tx).put(key["AccessKeyId"], key)
+    return key

@@ -63,7 +63,6 @@ def _policy(name: str, description: str, statements: list[Doc]) -> Doc:
 
 
 MANAGED_POLICIES: dict[str, dict[str, Any]] = {
-    ARN_PREFIX + name: _policy(name, description, statements)
-    for name, (description, statements) in _BUILT_IN.items()
+    ARN_PREFIX + name: _policy(name, description, statements) for name, (description, statements) in _BUILT_IN.items()
 }
 """Policies by ARN, in the form of the account's own ones."""

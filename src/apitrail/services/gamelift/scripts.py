@@ -35,25 +35,20 @@ STORE = "gamelift/store-script"
 VERSION_LENGTH = 8
 
 
-async def prepare_script(runtime: Runtime, call: Call, principal: Principal) -> str:
-    """Check the parameters and the content: the zip itself, or that the object can be read.
-
-    Returns why the object cannot be read, if so. Raises: InvalidRequestException.
-    """
-    params = call.params
-    check_tags(params)
-    _check_content(params, needed=call.operation.name == "CreateScript")
-    if "ZipFile" in params:
-        problem = await bytes_problem(params["ZipFile"])
-        if problem:
-            raise InvalidRequestException(f"ZipFile cannot be used: {problem}.")
-    if "StorageLocation" not in params:
-        return ""
-    storage.check_location(params["StorageLocation"], principal.account)
-    return await storage.look_at(runtime, call, principal, params["StorageLocation"])
+async def prepare_create(runtime: Runtime, call: Call, principal: Principal) -> str:
+    """Check tags and content; return why the object of StorageLocation cannot be read, if one is named."""
+    check_tags(call.params)
+    _check_content(call.params, needed=True)
+    return await _look_at_content(runtime, call, principal)
 
 
-@operation(prepare=prepare_script)
+async def prepare_update(runtime: Runtime, call: Call, principal: Principal) -> str:
+    """Check the content, if there is any; return why the object of StorageLocation cannot be read."""
+    _check_content(call.params, needed=False)
+    return await _look_at_content(runtime, call, principal)
+
+
+@operation(prepare=prepare_create)
 def create_script(ctx: Context, params: "CreateScriptInputTypeDef") -> dict[str, Any]:
     """Create a script from a zip in the call or an object in a bucket; it can be used at once.
 
@@ -87,7 +82,7 @@ def list_scripts(ctx: Context, params: "ListScriptsInputTypeDef") -> dict[str, A
     return {"Scripts": page, "NextToken": token}
 
 
-@operation(prepare=prepare_script)
+@operation(prepare=prepare_update)
 def update_script(ctx: Context, params: "UpdateScriptInputTypeDef") -> dict[str, Any]:
     """Give a script another name, version or content; the content may come either way, whatever the first one did.
 
@@ -136,6 +131,20 @@ def _check_content(params: Mapping[str, Any], *, needed: bool) -> None:
         raise InvalidRequestException(
             f"NodeJsVersion {params['NodeJsVersion']} is not offered, only {' and '.join(NODE_VERSIONS)} are."
         )
+
+
+async def _look_at_content(runtime: Runtime, call: Call, principal: Principal) -> str:
+    """Look at a zip in the call, or at an object in a bucket; return why the object cannot be read.
+
+    Raises: InvalidRequestException (no zip; a location that cannot be used).
+    """
+    params = call.params
+    if "ZipFile" in params and (problem := await bytes_problem(params["ZipFile"])):
+        raise InvalidRequestException(f"ZipFile cannot be used: {problem}.")
+    if "StorageLocation" not in params:
+        return ""
+    storage.check_location(params["StorageLocation"], principal.account)
+    return await storage.look_at(runtime, call, principal, params["StorageLocation"])
 
 
 def _set_content(ctx: Context, script: Doc, params: Mapping[str, Any]) -> None:

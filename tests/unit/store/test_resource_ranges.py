@@ -20,8 +20,10 @@ def scores() -> Documents:
     return documents
 
 
-def names(documents: Documents, *args: int, after: tuple[int, int] | None = None, descending: bool = False) -> str:
-    found = documents.between("Score", *args, after=after, descending=descending)
+def names(
+    documents: Documents, low: int, high: int, after: tuple[int, int] | None = None, *, descending: bool = False
+) -> str:
+    found = documents.between("Score", low, high, after=after, descending=descending)
     return "".join(ranked.entry.id for ranked in found)
 
 

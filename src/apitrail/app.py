@@ -18,13 +18,15 @@ from apitrail.gateway.effects import EffectRunner
 from apitrail.gateway.perform import Performer
 from apitrail.gateway.pipeline import Pipeline
 from apitrail.gateway.security import SecurityLog
+from apitrail.identity.credentials import Credential
 from apitrail.identity.principal import Principal
 from apitrail.ids import Ids, system_ids
 from apitrail.objects.bucket import Bucket
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.s3 import S3Bucket, S3Config
 from apitrail.services.context import Context
-from apitrail.services.iam.credentials import StoredCredentials
+from apitrail.services.iam.credentials import StoredCredentials, ensure_account
+from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
 from apitrail.settings import Settings
 from apitrail.store.database import Tx
@@ -102,6 +104,7 @@ class App:
             EffectWorker(self._effects),
             self.deliverer,
             Indexer(self.database, self.index),
+            self.credentials,
             Pruner(self.database, self.clock, self.settings.journal),
         ]
 
@@ -131,13 +134,27 @@ class App:
         self.index.close()
         self._security.close()
 
-    def first_account(self) -> tuple[str, str, str]:
-        """Return account, root key and, when they were just made because the store was empty, the secret."""
-        return self.credentials.first_account(self.settings.auth.first_account, self.ids)
+    def first_account(self) -> Credential | None:
+        """Make the first account of an empty store; return its root key, or None when there are accounts already."""
+        account, now = self.settings.auth.first_account, self.clock.now()
+        if self.database.read_now(lambda tx: ACCOUNTS.at(tx).count()):
+            return None
+        return self.database.write_now(lambda tx: ensure_account(tx, self.ids, now, account))
 
-    def ensure_account(self, account: str, alias: str) -> tuple[str, str, str]:
-        """Make an account with a root key and return account, key and secret. Raises: SettingsError when it exists."""
-        return self.credentials.make_account(account, alias, self.ids)
+    def make_account(self, account: str, alias: str) -> Credential:
+        """Make an account and return its root key. Raises: SettingsError when it exists or cannot be."""
+        now = self.clock.now()
+        try:
+            made = self.database.write_now(lambda tx: ensure_account(tx, self.ids, now, account, alias))
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+        if made is None:
+            raise SettingsError(f"there is an account {account} already", hint="apitrail identity account ls")
+        return made
+
+    async def read(self, account: str, region: str, work: Callable[[Context], T]) -> T:
+        """Look into the state with a context."""
+        return await self.database.read(lambda tx: work(self._performer.context(tx, account, region)))
 
     async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T:
         """Run a change without a caller, in one transaction; return after the commit."""
@@ -272,6 +289,7 @@ class App:
 
     def _committed(self, ctx: Context | None) -> None:
         """Wake whoever waits for what a transaction wrote."""
+        self.credentials.committed(ctx)
         self.grown.grown()
         if ctx is not None and ctx.timer_count:
             self._scheduler.poke(TimerWorker.name)

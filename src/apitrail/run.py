@@ -19,11 +19,13 @@ from apitrail.settings import Settings
 SERVER_FILE = "server.json"
 CREDENTIALS_FILE = "credentials"
 DEFAULT_REGION = "us-west-2"
+ACCOUNT_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a user needs to know of a server that is ready. secret_key: only when it was just made, else empty."""
+    """What a user needs to know of a server that is ready. access_key, secret_key: the root key of the
+    first account, only when it was just made, else empty."""
 
     endpoint: str
     data: Path
@@ -76,10 +78,10 @@ def create_account(settings: Settings, account: str | None, alias: str | None) -
     """
     app = App(settings)
     try:
-        made = app.ensure_account(account or app.ids.token(12, "123456789"), alias or "")
+        made = app.make_account(account or app.ids.token(ACCOUNT_DIGITS, "123456789"), alias or "")
     finally:
         asyncio.run(app.close())
-    return made
+    return made.principal.account, made.access_key, made.secret_key
 
 
 def _prepare(app: App, port: int, region: str) -> ServerFacts:
@@ -89,10 +91,12 @@ def _prepare(app: App, port: int, region: str) -> ServerFacts:
     scheme = "https" if server.tls_certificate_file else "http"
     endpoint = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     file = app.data_dir / CREDENTIALS_FILE
-    account, access_key, secret = app.first_account()
-    if secret:
-        lines = ("[default]", f"aws_access_key_id = {access_key}", f"aws_secret_access_key = {secret}", f"region = {region}")
+    made = app.first_account()
+    if made is not None:
+        key, secret = made.access_key, made.secret_key
+        lines = ("[default]", f"aws_access_key_id = {key}", f"aws_secret_access_key = {secret}", f"region = {region}")
         write_private(file, ("\n".join(lines) + "\n").encode())
+    account = app.settings.auth.first_account
     write_server_file(
         app.data_dir / SERVER_FILE,
         {
@@ -106,4 +110,5 @@ def _prepare(app: App, port: int, region: str) -> ServerFacts:
             "credentials": str(file),
         },
     )
-    return ServerFacts(endpoint, app.data_dir, account, access_key, secret, region, file)
+    key, secret = (made.access_key, made.secret_key) if made is not None else ("", "")
+    return ServerFacts(endpoint, app.data_dir, account, key, secret, region, file)

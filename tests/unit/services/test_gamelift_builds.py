@@ -47,7 +47,7 @@ def upload(stage: Stage, location: dict[str, str], body: bytes) -> None:
         await bucket.create()
         await bucket.put(location["Key"], body, content_type="application/zip")
         doc = {"Bucket": location["Bucket"], "Key": location["Key"]}
-        await announce(stage, Deed(OBJECT_CREATED, stage.principal.account, stage.region, doc))
+        await announce(stage.app, Deed(OBJECT_CREATED, stage.principal.account, stage.region, doc))
 
     stage.run(arrive())
 

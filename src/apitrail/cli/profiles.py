@@ -76,8 +76,8 @@ def keys_of(section: Mapping[str, str], origin: str) -> Keys | None:
 def read_profile(name: str, environ: Mapping[str, str]) -> Profile:
     """Return a profile. Raises: CliError when there is none of that name."""
     config, credentials = read_ini(config_path(environ)), read_ini(credentials_path(environ))
-    heads = (name,) if name == "default" else (f"profile {name}",)
-    found = [config[head] for head in heads if head in config] + [credentials[name]] * (name in credentials)
+    head = name if name == "default" else f"profile {name}"
+    found = [sections[title] for sections, title in ((config, head), (credentials, name)) if title in sections]
     if not found:
         raise local_error(
             f"no such profile: {name}",

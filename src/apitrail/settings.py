@@ -186,7 +186,7 @@ def _checked(tree: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _convert(tree: dict[str, Any], where: str) -> Settings:
     try:
-        return msgspec.convert(tree, Settings, strict=where != "environment")
+        return msgspec.convert(tree, Settings, strict=where.endswith(".toml"))
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         key = path.strip("`").removeprefix("$.") or "top level"

@@ -31,6 +31,7 @@ class Running:
         self.data = data
         self._command = [str(BIN / "apitrail"), verb, "--port", "0", "--data", str(data), *options]
         self._settings = {"APITRAIL_DELIVERY_PERIOD_S": "1", **(settings or {})}
+        self.command = [str(BIN / "apitrail")]
         self.process: subprocess.Popen[bytes] | None = None
         self.facts: dict[str, Any] = {}
 

@@ -1,0 +1,122 @@
+"""Who is not let in: refused with the code that AWS uses, in the caller's protocol, and nothing is changed or recorded."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from conftest import REGION, Running
+
+BODY = b'{"LocationName":"custom-place"}'
+Change = Callable[[AWSRequest], None]
+
+
+def signed(server: Running, *, token: str | None = None, key: str = "", secret: str = "") -> AWSRequest:
+    own_key, own_secret = server.keys
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "GameLift.CreateLocation"}
+    request = AWSRequest("POST", server.endpoint + "/", headers, BODY)
+    SigV4Auth(Credentials(key or own_key, secret or own_secret, token), "gamelift", REGION).add_auth(request)
+    return request
+
+
+def send(request: AWSRequest) -> tuple[int, bytes]:
+    prepared = request.prepare()
+    ask = urllib.request.Request(prepared.url, prepared.body, dict(prepared.headers), method="POST")
+    try:
+        with urllib.request.urlopen(ask) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def locations(server: Running) -> list[Any]:
+    return server.client("gamelift").list_locations(Filters=["CUSTOM"])["Locations"]
+
+
+def events_of(server: Running, name: str) -> list[Any]:
+    attribute = {"AttributeKey": "EventName", "AttributeValue": name}
+    return server.client("cloudtrail").lookup_events(LookupAttributes=[attribute])["Events"]
+
+
+def test_a_wrong_secret_is_refused(server: Running) -> None:
+    status, body = send(signed(server, secret="not the secret"))
+    assert status == 400
+    assert b"InvalidSignatureException" in body
+
+
+def test_an_altered_body_is_refused(server: Running) -> None:
+    request = signed(server)
+    request.data = BODY.replace(b"place", b"other")
+    status, body = send(request)
+    assert status == 400
+    assert b"InvalidSignatureException" in body
+
+
+def test_an_unknown_key_is_refused(server: Running) -> None:
+    status, body = send(signed(server, key="AKIAEXAMPLEUNKNOWN01", secret="x"))
+    assert status == 400
+    assert b"UnrecognizedClientException" in body
+
+
+def test_a_stale_date_is_refused(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = datetime.now(UTC) - timedelta(minutes=20)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: old.replace(tzinfo=None))
+    status, body = send(signed(server))
+    assert status == 400
+    assert b"Signature" in body
+    assert b"expired" in body.lower()
+
+
+def test_a_request_without_signature_is_refused(server: Running) -> None:
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "GameLift.CreateLocation"}
+    status, body = send(AWSRequest("POST", server.endpoint + "/", headers, BODY))
+    assert status == 400
+    assert b"MissingAuthenticationToken" in body
+
+
+def test_a_session_key_without_its_token_is_refused(server: Running) -> None:
+    made = server.client("sts").get_session_token()["Credentials"]
+    request = signed(server, key=made["AccessKeyId"], secret=made["SecretAccessKey"])
+    status, body = send(request)
+    assert status == 400
+    assert b"UnrecognizedClientException" in body or b"InvalidClientTokenId" in body
+
+
+def test_a_token_of_another_session_is_refused(server: Running) -> None:
+    sts = server.client("sts")
+    first, second = (sts.get_session_token()["Credentials"] for _ in range(2))
+    request = signed(server, key=first["AccessKeyId"], secret=first["SecretAccessKey"], token=second["SessionToken"])
+    assert send(request)[0] == 400
+
+
+def test_refusals_come_in_the_protocol_of_the_caller(server: Running) -> None:
+    wrong = (server.keys[0], "wrong")
+    for service, ask, code in (
+        ("sts", lambda client: client.get_caller_identity(), "SignatureDoesNotMatch"),
+        ("s3", lambda client: client.list_buckets(), "SignatureDoesNotMatch"),
+        ("gamelift", lambda client: client.list_builds(), "InvalidSignatureException"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            ask(server.client(service, keys=wrong))
+        assert refused.value.response["Error"]["Code"] == code
+
+
+def test_nothing_refused_has_changed_or_recorded_anything(server: Running) -> None:
+    assert locations(server) == []
+    assert events_of(server, "CreateLocation") == []
+    log = (server.data / "security.log").read_text()
+    assert "bad-signature" in log
+    assert "not the secret" not in log
+
+
+def test_the_same_signature_may_come_twice_within_its_time(server: Running) -> None:
+    request = signed(server)
+    assert send(request)[0] == 200
+    assert b"ConflictException" in send(request)[1]
+    assert len(events_of(server, "CreateLocation")) == 2

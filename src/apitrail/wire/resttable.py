@@ -69,7 +69,10 @@ class RestTable:
 
 
 def _best(entries: list[Entry], query: dict[str, str], headers: set[str]) -> Entry | None:
-    """Return the entry with most literal query parts; among equals, one whose required members are all there."""
+    """Return the entry with most literal query parts; among equals, one whose required members are all there.
+
+    Where some are missing, literal parts (or there being no other operation) still tell what was meant.
+    """
     first: Entry | None = None
     for entry in entries:
         literals = entry.template.literals
@@ -78,7 +81,8 @@ def _best(entries: list[Entry], query: dict[str, str], headers: set[str]) -> Ent
         if all(name in query and value in (None, query[name]) for name, value in literals):
             if entry.query <= query.keys() and entry.headers <= headers:
                 return entry
-            first = first or entry
+            if literals or len(entries) == 1:
+                first = first or entry
     return first
 
 

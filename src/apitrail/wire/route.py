@@ -120,7 +120,7 @@ class Router:
         service = self._of_target(prefix, scope)
         media = (request.header("content-type") or "").partition(";")[0].strip().lower()
         codec = JSON_CODECS.get(media.rpartition("-")[2], CODECS["json"])
-        return _route(service, self._model(service, operation), codec, operation or target)
+        return _route(service, self._model(service, operation), codec, operation or target or _asked(request))
 
     def _form(self, request: HttpRequest, scope: Scope | None) -> Route | None:
         """Return the route of a query call, None for what is none. The form is not decoded here, only searched."""
@@ -136,7 +136,7 @@ class Router:
             return None
         codec = CODECS[(service and protocol_of(service, FORMS)) or "query"]
         given = _ANY_ACTION.search(text)
-        asked = given[1].decode("latin-1") if given else _asked(request)
+        asked = (given[1].decode("latin-1") if given else "") or _asked(request)
         return _route(service, self._model(service, action), codec, asked)
 
     def _form_text(self, request: HttpRequest, scope: Scope | None) -> bytes | None:

@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-from typing import Protocol
+from collections.abc import Callable
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 HEX = "0123456789abcdef"
 
 
-class ByteSource(Protocol):
-    """Where random bytes come from."""
-
-    def __call__(self, count: int) -> bytes: ...
+ByteSource = Callable[[int], bytes]
+"""Where random bytes come from: a number of them at a time."""
 
 
 class Ids:

@@ -9,23 +9,21 @@ class Metrics:
     """The figures of one server; each server has a registry of its own, so several fit into one process."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        make = {"registry": self.registry}
-        self.requests = Counter(
-            "apitrail_requests", "Calls by their outcome.", ("service", "operation", "outcome"), registry=self.registry
+        here = self.registry = CollectorRegistry()
+        call = ("service", "operation", "outcome")
+        self.requests = Counter("apitrail_requests", "Calls by their outcome.", call, registry=here)
+        self.seconds = Histogram("apitrail_request_seconds", "From request to answer.", buckets=SECONDS, registry=here)
+        self.recorded = Counter("apitrail_events_recorded", "Events in the journal.", ("category",), registry=here)
+        self.dropped = Counter("apitrail_events_dropped", "Answered without a record.", ("reason",), registry=here)
+        self.auth_failures = Counter("apitrail_auth_failures", "Callers not let in.", ("reason",), registry=here)
+        self.journal_bytes = Gauge("apitrail_journal_bytes", "Size of the journal file.", registry=here)
+        self.journal_oldest = Gauge(
+            "apitrail_journal_oldest_seconds", "Age of the oldest event that is not sealed.", registry=here
         )
-        self.seconds = Histogram(
-            "apitrail_request_seconds", "From request to answer.", buckets=SECONDS, registry=self.registry
+        self.lag = Gauge(
+            "apitrail_delivery_lag_seconds", "Age of the oldest event delivered.", ("trail",), registry=here
         )
-        self.recorded = Counter("apitrail_events_recorded", "Events in the journal.", ("category",), **make)
-        self.dropped = Counter("apitrail_events_dropped", "Answered calls without a record.", ("reason",), **make)
-        self.auth_failures = Counter(
-            "apitrail_auth_failures", "Refused before a caller was known.", ("reason",), **make
-        )
-        self.journal_bytes = Gauge("apitrail_journal_bytes", "Size of the journal file.", **make)
-        self.journal_oldest = Gauge("apitrail_journal_oldest_seconds", "Age of the oldest event not delivered.", **make)
-        self.lag = Gauge("apitrail_delivery_lag_seconds", "Age of the oldest waiting event.", ("trail",), **make)
-        self.failures = Counter("apitrail_delivery_failures", "Failed puts.", ("trail", "reason"), **make)
+        self.failures = Counter("apitrail_delivery_failures", "Failed puts.", ("trail", "reason"), registry=here)
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text form."""

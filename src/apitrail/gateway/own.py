@@ -7,6 +7,7 @@ events; service-call is there in `dev` only, and makes a call as an AWS service 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -19,7 +20,7 @@ from apitrail.gateway.broadcast import Broadcast
 from apitrail.identity.principal import Principal, Session, SessionIssuer
 from apitrail.ids import Ids
 from apitrail.store import journal
-from apitrail.store.database import Database
+from apitrail.store.database import Database, Tx
 from apitrail.store.journal import JournalRow
 from apitrail.telemetry import Metrics
 from apitrail.wire.http import HttpRequest
@@ -40,13 +41,17 @@ ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action"
 class Host(Protocol):
     """What the endpoints ask of the whole server."""
 
-    clock: Clock
-    ids: Ids
-    database: Database
     metrics: Metrics
     grown: Broadcast
     is_dev: bool
     stopping: bool
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def database(self) -> Database: ...
 
     def info(self) -> dict[str, Any]: ...
     async def readiness(self) -> list[str]: ...
@@ -144,7 +149,7 @@ class OwnEndpoints:
         await _lines(send, first)
         while not self._host.stopping:
             mark = self._host.grown.mark()
-            rows = await self._host.database.read(lambda tx, after=seq: journal.read_after(tx, after, BATCH))
+            rows = await self._host.database.read(partial(_read_after, seq))
             if rows:
                 seq = rows[-1].seq
                 await _lines(send, [row for row in rows if row.account == account])
@@ -161,7 +166,7 @@ class OwnEndpoints:
         except ValueError as error:
             raise ServiceError("n and since must be numbers", code="bad-request") from error
 
-        def work(tx: Any) -> tuple[int, list[JournalRow]]:
+        def work(tx: Tx) -> tuple[int, list[JournalRow]]:
             last = journal.last_seq(tx)
             recent = journal.read_before(tx, last + 1, TAIL_SCAN_ROWS) if wanted else []
             return last, [row for row in recent if row.account == account][:wanted][::-1]
@@ -191,6 +196,10 @@ def service_principal(service: str, account: str, now: datetime, ids: Ids) -> Pr
         invoked_by=service,
         policies=(ALLOW_ALL,),
     )
+
+
+def _read_after(seq: int, tx: Tx) -> list[JournalRow]:
+    return journal.read_after(tx, seq, BATCH)
 
 
 async def _lines(send: Send, rows: list[JournalRow]) -> None:

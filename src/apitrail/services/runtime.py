@@ -19,25 +19,40 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    index: of the event history. key: a secret of this store, for opaque tokens. data_dir: the data directory. staging_dir: for bodies that arrive. write: run a change with a Context of the
-    given account and region, in one transaction, without a caller and without a record. bucket: the files of a bucket;
-    it does not check whether the bucket exists. call: make a call of another service on behalf of a principal; it is authorised and
-    recorded like any other, with invoked_by (DNS name of the calling service); raises the ServiceError it answers.
+    index: of the event history. key: a secret of this store, for opaque tokens. data_dir: the data directory.
+    staging_dir: for bodies that arrive.
     """
 
-    clock: Clock
-    ids: Ids
-    settings: Settings
-    database: Database
-    index: EventIndex
-    key: bytes
-    data_dir: Path
-    staging_dir: Path
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def index(self) -> EventIndex: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def staging_dir(self) -> Path: ...
 
-    async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T: ...
+    async def write(self, account: str, region: str, work: Callable[[Context], T]) -> T:
+        """Run a change in one transaction, without a caller and without a record."""
+        ...
 
     async def call(
         self, principal: Principal, region: str, service: str, operation: str, params: dict[str, Any], invoked_by: str
-    ) -> dict[str, Any]: ...
+    ) -> dict[str, Any]:
+        """Make a call of another service on behalf of a principal; it is authorised and recorded like any other.
 
-    def bucket(self, name: str) -> Bucket: ...
+        invoked_by: DNS name of the calling service. Raises: the ServiceError that it answers.
+        """
+        ...
+
+    def bucket(self, name: str) -> Bucket:
+        """Return the files of a bucket, whether or not it exists."""
+        ...

@@ -44,7 +44,7 @@ def due_timers(tx: Tx, now: float, limit: int) -> list[Timer]:
         "SELECT id, due, kind, account, region, doc FROM timers WHERE due <= ? ORDER BY due, id LIMIT ?",
         (now, limit),
     )
-    return [Timer(*row[:5], decode_doc(row[5])) for row in rows]
+    return [_timer(*row) for row in rows]
 
 
 def next_timer(tx: Tx) -> float | None:
@@ -70,13 +70,13 @@ def due_effects(tx: Tx, now: float, limit: int) -> list[Effect]:
         "SELECT id, kind, account, region, doc, attempts FROM effects WHERE next_at <= ? ORDER BY next_at, id LIMIT ?",
         (now, limit),
     )
-    return [Effect(*row[:4], decode_doc(row[4]), row[5]) for row in rows]
+    return [_effect(*row) for row in rows]
 
 
 def read_effect(tx: Tx, id: int) -> Effect | None:
     """Return an effect that has not happened yet, or None."""
     row = tx.one("SELECT id, kind, account, region, doc, attempts FROM effects WHERE id = ?", (id,))
-    return Effect(*row[:4], decode_doc(row[4]), row[5]) if row else None
+    return _effect(*row) if row else None
 
 
 def drop_effect(tx: Tx, id: int) -> None:
@@ -90,3 +90,11 @@ def put_off_effect(tx: Tx, id: int, next_at: float, error: str) -> None:
         "UPDATE effects SET attempts = attempts + 1, next_at = ?, error = ? WHERE id = ?",
         (next_at, error[:500], id),
     )
+
+
+def _timer(id: int, due: float, kind: str, account: str, region: str, doc: bytes) -> Timer:
+    return Timer(id, due, kind, account, region, decode_doc(doc))
+
+
+def _effect(id: int, kind: str, account: str, region: str, doc: bytes, attempts: int) -> Effect:
+    return Effect(id, kind, account, region, decode_doc(doc), attempts)

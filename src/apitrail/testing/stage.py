@@ -106,8 +106,10 @@ class Stage:
 
     def settle(self) -> None:
         """Run what is due now, until nothing is."""
-        while any([self.run(worker.tick()) == 0.0 for worker in self._workers]):
-            continue
+        busy = True
+        while busy:
+            pauses = [self.run(worker.tick()) for worker in self._workers]
+            busy = 0.0 in pauses
 
     def read(self, work: Callable[[Context], T]) -> T:
         """Look into the state with a context."""

@@ -11,8 +11,8 @@ import uvloop
 from apitrail import __version__
 from apitrail.app import App
 from apitrail.gateway.own import OwnEndpoints
-from apitrail.gateway.serving import listen, serve, write_private, write_server_file
 from apitrail.gateway.server import Server
+from apitrail.gateway.serving import listen, serve, write_private, write_server_file
 from apitrail.ids import seeded_ids
 from apitrail.settings import Settings
 
@@ -52,7 +52,7 @@ def run_server(
     with listen(settings.server.host, settings.server.port) as listener:
         app = App(settings, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
         facts = _prepare(app, listener.getsockname()[1], region)
-        application = Server(app, app.pipeline, OwnEndpoints(app))
+        application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics)
         tls = settings.server.tls_certificate_file
         uvloop.run(
             serve(

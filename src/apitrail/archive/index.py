@@ -25,7 +25,7 @@ from apitrail.store.journal import JournalRow
 
 VERSION = 1
 FOLLOWER = "index"
-SEGMENT_BITS = 15
+SEGMENT_BITS = 16
 SEGMENTS_SEARCHED_MAX = 8
 BATCH_ROWS = 500
 PRUNED_POSTINGS_MAX = 5000
@@ -329,5 +329,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA busy_timeout=2000")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA cache_size=-16000")
+    connection.execute("PRAGMA cache_size=-24000")
     return connection

@@ -112,6 +112,8 @@ def emit(
         text = _WRITERS[form](rows, columns, invocation, zone)
     if text:
         invocation.stdout.write(text + "\n")
+    elif form == "table":
+        invocation.say("nothing to show")
 
 
 class Stream:

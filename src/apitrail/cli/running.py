@@ -21,9 +21,10 @@ class Companion:
         self._failure: OSError | None = None
 
     def start(self, variables: Mapping[str, str]) -> None:
-        """Start the command with these variables in its environment."""
+        """Start the command with these variables in its environment, and without a session token of before."""
+        environ = {name: value for name, value in os.environ.items() if name != "AWS_SESSION_TOKEN"}
         try:
-            self._child = subprocess.Popen(self._command, env={**os.environ, **variables})
+            self._child = subprocess.Popen(self._command, env={**environ, **variables})
         except OSError as error:
             self._failure = error
             os.kill(os.getpid(), signal.SIGTERM)

@@ -11,6 +11,7 @@ from apitrail.gateway.pipeline import Arrival, Pipeline
 from apitrail.identity.chunks import chunk_verifier
 from apitrail.identity.refusals import refusal
 from apitrail.services.runtime import Runtime
+from apitrail.telemetry import Metrics
 from apitrail.wire.http import HttpRequest, HttpResponse, TlsFacts
 
 Scope = MutableMapping[str, Any]
@@ -29,8 +30,9 @@ class ClientGone(Exception):
 class Server:
     """The application that uvicorn runs."""
 
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, own: OwnEndpoints) -> None:
+    def __init__(self, runtime: Runtime, pipeline: Pipeline, own: OwnEndpoints, metrics: Metrics) -> None:
         self._runtime = runtime
+        self._metrics = metrics
         self._pipeline = pipeline
         self._own = own
 
@@ -43,9 +45,11 @@ class Server:
             if request.raw_path.startswith(OWN):
                 await self._own(request, _chunks(receive), send)
                 return
+            began = self._runtime.clock.monotonic()
             response = await self._answer(request, _chunks(receive))
         except ClientGone:
             return
+        self._metrics.seconds.observe(self._runtime.clock.monotonic() - began)
         await send_response(response, send, head_only=request.method == "HEAD")
 
     async def _answer(self, head: HttpRequest, chunks: AsyncIterator[bytes]) -> HttpResponse:

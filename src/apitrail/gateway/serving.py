@@ -108,7 +108,7 @@ async def serve(
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, in place of an older one, whole or not at all."""
     beside = path.with_name(f".{path.name}.new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

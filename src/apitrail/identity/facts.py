@@ -35,10 +35,10 @@ class Facts:
 
     def _tag(self, name: str) -> list[str] | None:
         session = self.principal.session
-        tags = self.principal.tags | (session.tags if session is not None else {})
-        for key, value in tags.items():
-            if key.lower() == name:
-                return [value]
+        for tags in (session.tags if session is not None else {}, self.principal.tags):
+            for key, value in tags.items():
+                if key.lower() == name:
+                    return [value]
         return None
 
 

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self, TypeVar
 
+from apitrail.clock import Clock, SystemClock
 from apitrail.errors import SinkError
 from apitrail.objects import keys, tree
 from apitrail.objects.bucket import (
@@ -37,7 +38,7 @@ from apitrail.objects.bucket import (
 )
 from apitrail.objects.paging import paging, run
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry, Sidecar, decode_sidecar
-from apitrail.objects.walk import BucketWalk
+from apitrail.objects.walk import BucketWalk, Levels
 
 BLOCK_BYTES = 1024 * 1024
 ETAGS_REMEMBERED = 16_384
@@ -91,8 +92,9 @@ class FolderBody:
 class FolderBucket:
     """The bucket in one directory. Any number of instances, threads and processes may use it at once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self.root = root
+        self._levels = Levels(root, clock or SystemClock())
         self._opened = False
         self._opening = threading.Lock()
         self._etags: dict[tuple[int, int, int, int], str] = {}
@@ -377,7 +379,7 @@ class FolderBucket:
 
     def _list(self, prefix: str, after: str, limit: int, delimiter: str) -> Page:
         self._stand()
-        walk = BucketWalk(self.root, prefix.encode())
+        walk = BucketWalk(self._levels, prefix.encode())
         names = run(paging(prefix, after, limit, delimiter), walk.find)
         return Page(self._heads([key.encode() for key in names.keys]), names.prefixes, names.next)
 

@@ -137,6 +137,9 @@ def test_the_instance_limit_counts_all_fleets_per_type_and_location(stage: Stage
     stage.call("CreateFleet", **ec2_params(stage, EC2InstanceType="c5.xlarge"))
     stage.call("UpdateFleetCapacity", FleetId=first, DesiredInstances=18)
     stage.call("UpdateFleetCapacity", **more)
+    stage.call("DeleteFleet", FleetId=first)
+    stage.call("UpdateFleetCapacity", FleetId=second, DesiredInstances=20, MaxSize=20)
+    assert stage.error("CreateFleet", **ec2_params(stage)).error_code == "LimitExceededException"
 
 
 def test_instance_limits_list_the_types_in_use(stage: Stage) -> None:

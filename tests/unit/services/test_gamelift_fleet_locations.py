@@ -106,10 +106,15 @@ def test_locations_come_in_the_order_asked_and_others_are_left_out(stage: Stage)
     assert list(statuses(stage, fleet_id)) == [HOME, "us-east-1", "eu-west-1"]
 
 
-def test_locations_are_listed_in_pages(stage: Stage) -> None:
-    fleet_id = active_fleet(stage, Locations=places("us-east-1", "eu-west-1", "sa-east-1"))
+def test_many_locations_are_listed_in_pages_whatever_the_limit(stage: Stage) -> None:
+    names = [f"custom-desk-{number}" for number in range(130)]
+    fleet_id = anywhere_fleet(stage, *names[:100])
+    for name in names[100:]:
+        stage.call("CreateLocation", LocationName=name)
+    stage.call("CreateFleetLocations", FleetId=fleet_id, Locations=places(*names[100:]))
     found = pages(stage, "DescribeFleetLocationAttributes", "LocationAttributes", FleetId=fleet_id, Limit=3)
-    assert [len(page) for page in found] == [3, 1]
+    assert [len(page) for page in found] == [100, 30]
+    assert [item["LocationState"]["Location"] for page in found for item in page] == names
 
 
 def test_a_removed_location_stops_and_can_be_added_again(stage: Stage) -> None:

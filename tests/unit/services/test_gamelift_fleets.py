@@ -167,6 +167,8 @@ def test_what_needs_server_sdk_5_is_refused_for_an_older_build(stage: Stage) -> 
     assert "4.0.2" in stage.error("CreateFleet", **ec2_params(stage, BuildId=old, PlayerGatewayMode="REQUIRED")).message
     role = {"InstanceRoleArn": "arn:aws:iam::1:role/a", "InstanceRoleCredentialsProvider": "SHARED_CREDENTIAL_FILE"}
     assert "server SDK 5" in stage.error("CreateFleet", **ec2_params(stage, BuildId=old, **role)).message
+    script = ec2_params(stage, ScriptId=put_script(stage), PlayerGatewayMode="ENABLED")
+    assert "is a script" in stage.error("CreateFleet", **script).message
     new_fleet(stage, BuildId=old, PlayerGatewayMode="DISABLED")
 
 
@@ -227,6 +229,13 @@ def test_fleets_are_described_in_the_order_asked_and_unknown_ones_left_out(stage
     foreign = arn.replace("111122223333", "444455556666")
     found = stage.call("DescribeFleetAttributes", FleetIds=[second, UNKNOWN, foreign, arn])["FleetAttributes"]
     assert [fleet["FleetId"] for fleet in found] == [second, first]
+
+
+def test_a_call_names_a_thousand_fleets_at_most(stage: Stage) -> None:
+    ids = [f"fleet-{number}" for number in range(1001)]
+    assert stage.call("DescribeFleetAttributes", FleetIds=ids[1:])["FleetAttributes"] == []
+    error = stage.error("DescribeFleetAttributes", FleetIds=ids)
+    assert (error.error_code, "1000" in error.message) == ("InvalidRequestException", True)
 
 
 def test_fleets_are_listed_in_pages(stage: Stage) -> None:
@@ -355,3 +364,21 @@ def zip_of(name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(body, "w") as archive:
         archive.writestr(name, content)
     return body.getvalue()
+
+
+def test_the_record_of_a_new_fleet_has_its_parameters_and_attributes(stage: Stage) -> None:
+    fleet_id = new_fleet(stage, Description="Test fleet")
+    (event,) = [event for event in stage.events() if event["eventName"] == "CreateFleet"]
+    assert event["requestParameters"]["eC2InboundPermissions"][0]["ipRange"] == "0.0.0.0/0"
+    attributes = event["responseElements"]["fleetAttributes"]
+    assert (attributes["fleetId"], attributes["status"]) == (fleet_id, "NEW")
+    assert attributes["creationTime"] == "Mar 4, 2026 9:15:00 AM"
+    assert not [name for name in attributes if name.startswith("_")]
+    assert {"AWS::GameLift::Fleet", "AWS::GameLift::Build"} <= {item["type"] for item in event["resources"]}
+
+
+def test_a_refused_fleet_is_recorded_with_its_error(stage: Stage) -> None:
+    stage.error("DeleteFleet", FleetId=UNKNOWN)
+    (event,) = list(stage.events())
+    assert (event["errorCode"], event["responseElements"]) == ("NotFoundException", None)
+    assert event["requestParameters"] == {"fleetId": UNKNOWN}

@@ -1,5 +1,9 @@
 """The tables of states."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from apitrail.services.gamelift.states import (
@@ -36,7 +40,7 @@ NOT_HERE = {"NOT_FOUND", "EXPIRED"}
 )
 def test_a_table_has_the_states_of_the_model(machines: list[Machine], shape: str) -> None:
     states = {state for machine in machines for state in machine.states}
-    assert states == set(MODEL.shape_for(shape).enum) - NOT_HERE
+    assert states == set(MODEL.shape_for(shape).metadata["enum"]) - NOT_HERE
 
 
 @pytest.mark.parametrize("machine", [ANYWHERE_FLEET, ANYWHERE_LOCATION])
@@ -64,7 +68,7 @@ def test_no_step_is_listed_twice(machine: Machine) -> None:
 
 
 def test_every_event_of_a_step_is_one_of_the_model() -> None:
-    known = set(MODEL.shape_for("EventCode").enum)
+    known = set(MODEL.shape_for("EventCode").metadata["enum"])
     assert {code for machine in MACHINES for step in machine.steps for code in step.events} <= known
 
 
@@ -80,3 +84,9 @@ def test_a_state_without_a_timed_step_waits_for_somebody() -> None:
     assert LOCATION.timed("ACTIVE") is None
     step = LOCATION.timed("NEW")
     assert step is not None and (step.target, step.delay_s) == ("DOWNLOADING", 1.0)
+
+
+def test_the_page_of_the_docs_shows_these_tables() -> None:
+    tool = Path(__file__).parents[3] / "tools" / "states_page.py"
+    made = subprocess.run([sys.executable, str(tool), "--check"], check=False, timeout=60)
+    assert made.returncode == 0, "run python tools/states_page.py"

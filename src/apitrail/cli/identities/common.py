@@ -1,6 +1,8 @@
 """Asking IAM and STS, options that several kinds share, and printing a secret, once."""
 
+import json
 from typing import Any
+from urllib.parse import unquote
 
 import click
 
@@ -70,3 +72,12 @@ def show_secret(
         "endpoint_url": endpoint,
     }
     invocation.stdout.write(profile_text(check_name(name), section))
+
+
+def decoded_document(text: str) -> Any:
+    """Return a policy document as JSON; IAM answers it percent-encoded. Source: IAM API Reference, PolicyVersion."""
+    plain = unquote(text)
+    try:
+        return json.loads(plain)
+    except ValueError:
+        return plain

@@ -1,14 +1,12 @@
 """`apitrail identity policy`: managed policies, and to whom they are attached."""
 
 import json
-from typing import Any
-from urllib.parse import unquote
 
 import click
 
 from apitrail.cli.arguments import read_json
 from apitrail.cli.errors import local_error, usage_error
-from apitrail.cli.identities.common import ask, client_of, dry_option, path_option, remove, yes_option
+from apitrail.cli.identities.common import ask, client_of, decoded_document, dry_option, path_option, remove, yes_option
 from apitrail.cli.options import Invocation, pass_invocation
 from apitrail.cli.output import emit, member
 from apitrail.cli.verbs import Family
@@ -115,12 +113,3 @@ def policy_arn(invocation: Invocation, name: str) -> str:
     if not found:
         raise local_error(f"no policy named {name}", code="no-such-policy", hint="see: apitrail identity policy ls")
     return str((own or found)[0])
-
-
-def decoded_document(text: str) -> Any:
-    """Return a policy document as JSON; IAM answers it percent-encoded. Source: IAM API Reference, PolicyVersion."""
-    plain = unquote(text)
-    try:
-        return json.loads(plain)
-    except ValueError:
-        return plain

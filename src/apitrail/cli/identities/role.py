@@ -10,6 +10,7 @@ from apitrail.cli.errors import usage_error
 from apitrail.cli.identities.common import (
     ask,
     client_of,
+    decoded_document,
     dry_option,
     path_option,
     remove,
@@ -56,7 +57,12 @@ def role_create(
         "Path": path,
         "Tags": tags_of(tags),
     }
-    emit(invocation, ask(invocation, "CreateRole", params)["Role"])
+    emit(invocation, readable(ask(invocation, "CreateRole", params)["Role"]))
+
+
+def readable(role: dict[str, Any]) -> dict[str, Any]:
+    """Return a role with its trust policy as a document."""
+    return {**role, "AssumeRolePolicyDocument": decoded_document(role["AssumeRolePolicyDocument"])}
 
 
 def trust_policy(source: str | None, account_id: str | None, service: str | None) -> Any:
@@ -89,7 +95,7 @@ def role_ls(invocation: Invocation) -> None:
 @pass_invocation
 def role_show(invocation: Invocation, name: str) -> None:
     """Show a role with its policies."""
-    found = ask(invocation, "GetRole", {"RoleName": name})["Role"]
+    found = readable(ask(invocation, "GetRole", {"RoleName": name})["Role"])
     client, params = client_of(invocation), {"RoleName": name}
     found["AttachedPolicies"] = client.query_all("ListAttachedRolePolicies", "AttachedPolicies", params)
     found["InlinePolicies"] = client.query_all("ListRolePolicies", "PolicyNames", params)

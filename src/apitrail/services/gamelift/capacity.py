@@ -8,9 +8,9 @@ from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift import processes
-from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS
+from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS, INSTANCE_DEMAND, joined
 from apitrail.services.gamelift.fleet_events import add_event
-from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, location_id, put_location
+from apitrail.services.gamelift.fleets_access import is_anywhere, location_id, put_location
 from apitrail.services.gamelift.instances import count_instances, follow_desired
 from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
@@ -44,6 +44,7 @@ def set_capacity(ctx: Context, fleet: Doc, location: Doc, desired: int, minimum:
     put_location(ctx, location)
     if before == (desired, minimum, maximum):
         return
+    count_desired(ctx, location, desired - before[0])
     text = (
         f"Capacity of fleet {fleet['FleetId']} in {location['Location']} changed: desired {before[0]} to {desired}, "
         f"minimum {before[1]} to {minimum}, maximum {before[2]} to {maximum}"
@@ -52,14 +53,17 @@ def set_capacity(ctx: Context, fleet: Doc, location: Doc, desired: int, minimum:
     follow_desired(ctx, fleet, location)
 
 
-def desired_in(ctx: Context, instance_type: str, location: str, *, but: str = "") -> int:
-    """Return how many instances of a type all fleets of the region desire in a location, but for one fleet's."""
-    found = (entry.doc for entry in FLEET_LOCATIONS(ctx).find("Location", location))
-    return sum(
-        doc["_desired"]
-        for doc in found
-        if doc["_type"] == instance_type and doc["FleetId"] != but and doc["Status"] not in ENDED
-    )
+def desired_in(ctx: Context, instance_type: str, location: str) -> int:
+    """Return how many instances of a type all fleets of the region desire in a location."""
+    demand = INSTANCE_DEMAND(ctx).get(joined(instance_type, location))
+    return 0 if demand is None else int(demand["Desired"])
+
+
+def count_desired(ctx: Context, location: Doc, change: int) -> None:
+    """Keep the sum that desired_in returns, when a location comes, goes or is scaled."""
+    if location["_type"] is not None:
+        total = desired_in(ctx, location["_type"], location["Location"]) + change
+        INSTANCE_DEMAND(ctx).put(joined(location["_type"], location["Location"]), {"Desired": total})
 
 
 def scales_to_zero(location: Doc) -> bool:

@@ -47,6 +47,7 @@ TAGS = Collection("gamelift/tags")
 
 FLEETS = Collection("gamelift/fleet", indexes=["BuildId", "ScriptId", "Status"])
 FLEET_LOCATIONS = Collection("gamelift/fleet-location", indexes=["FleetId", "Location"])
+INSTANCE_DEMAND = Collection("gamelift/instance-demand")
 INSTANCES = Collection(
     "gamelift/instance",
     indexes={

@@ -171,7 +171,7 @@ def _sizes(location: Doc, params: Params) -> tuple[int, int, int]:
 def _check_limit(ctx: Context, fleet: Doc, location: Doc, desired: int) -> None:
     allowed = ctx.settings.gamelift.instances_max
     type_, name = fleet["InstanceType"], location["Location"]
-    others = desired_in(ctx, type_, name, but=fleet["FleetId"])
+    others = desired_in(ctx, type_, name) - location["_desired"]
     if desired > location["_desired"] and others + desired > allowed:
         raise LimitExceededException(
             f"{others + desired} instances of type {type_} would be desired in {name}; {allowed} are allowed."

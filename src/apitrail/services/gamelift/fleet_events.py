@@ -18,7 +18,7 @@ from apitrail.store.resources import Doc
 if TYPE_CHECKING:
     from mypy_boto3_gamelift.type_defs import DescribeFleetEventsInputTypeDef
 
-EVENTS_MAX = 10_000
+EVENTS_MAX = 2_000
 """Events kept per fleet; older ones make room."""
 
 MERGE_WITHIN = timedelta(minutes=1)

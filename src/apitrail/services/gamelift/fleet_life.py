@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apitrail.services.context import Context
+from apitrail.services.gamelift.capacity import count_desired
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS
 from apitrail.services.gamelift.fleet_events import add_event, drop_events
 from apitrail.services.gamelift.fleet_steps import (
@@ -41,6 +42,7 @@ def new_location(ctx: Context, fleet: Doc, name: str, status: str) -> Doc:
         "_min": 0,
         "_max": 1,
     }
+    count_desired(ctx, location, 1)
     move_location(ctx, fleet, location, status)
     return location
 
@@ -62,6 +64,7 @@ def end_fleet(ctx: Context, fleet: Doc) -> None:
 def end_location(ctx: Context, fleet: Doc, location: Doc) -> None:
     """Begin to delete a location of a fleet: its instances are stopped, its sessions end."""
     move_location(ctx, fleet, location, "DELETING")
+    count_desired(ctx, location, -location["_desired"])
     stop_all(ctx, fleet, location)
 
 

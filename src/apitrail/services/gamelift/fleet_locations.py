@@ -73,7 +73,8 @@ def describe_fleet_location_attributes(
 ) -> dict[str, Any]:
     """Return a fleet's locations, the home location among them (inferred): those asked for in their order, or a page of all.
 
-    Those that it does not have are left out. Raises: NotFoundException (fleet); InvalidRequestException (bad token).
+    Limit is taken, but not enforced, as in AWS. Those that it does not have are left out.
+    Raises: NotFoundException (fleet); InvalidRequestException (bad token).
     """
     fleet = get_fleet(ctx, params["FleetId"])
     if "Locations" in params:
@@ -81,8 +82,9 @@ def describe_fleet_location_attributes(
         page, token = [location for location in found if location is not None], None
     else:
         where = ("FleetId", fleet["FleetId"])
+        unlimited = {name: value for name, value in params.items() if name != "Limit"}
         page, token = page_of(
-            ctx, "DescribeFleetLocationAttributes", params, FLEET_LOCATIONS(ctx), where=where, keep=_is_there
+            ctx, "DescribeFleetLocationAttributes", unlimited, FLEET_LOCATIONS(ctx), where=where, keep=_is_there
         )
     return {
         **ids_of(fleet),

@@ -84,7 +84,11 @@ NO_PROTECTION = "NoProtection"
 SCRIPT_SYSTEM = "AMAZON_LINUX_2"
 """The operating system of fleets that run a script."""
 
-GATEWAY_OFF = (None, "DISABLED")
+SDK_5_ONLY = ("InstanceRoleCredentialsProvider", "PlayerGatewayMode")
+OFF = (None, "DISABLED")
+IDS_MAX = 1000
+"""Fleets that can be named in one call; the API says no number."""
+
 DELETABLE = ("ACTIVE", "ERROR")
 
 
@@ -177,7 +181,12 @@ def delete_fleet(ctx: Context, params: "DeleteFleetInputTypeDef") -> None:
 
 
 def find_fleets(ctx: Context, texts: Sequence[str]) -> list[Doc]:
-    """Return the fleets of ids or ARNs, in their order; unknown ones are left out."""
+    """Return the fleets of ids or ARNs, in their order; unknown ones are left out.
+
+    Raises: InvalidRequestException for more than 1000.
+    """
+    if len(texts) > IDS_MAX:
+        raise InvalidRequestException(f"FleetIds can have {IDS_MAX} entries, not {len(texts)}.")
     found = (find_fleet(ctx, text) for text in texts)
     return [fleet for fleet in found if fleet is not None]
 
@@ -256,16 +265,14 @@ def _build_members(ctx: Context, params: Params) -> Doc:
     build = get_build(ctx, params["BuildId"])
     if build["Status"] != "READY":
         raise NotReadyException(f"Build {build['BuildId']} is in status {build['Status']}; it must be READY.")
-    for name in ("InstanceRoleCredentialsProvider", "PlayerGatewayMode"):
-        if params.get(name) not in GATEWAY_OFF and not _has_sdk_5(build):
-            raise InvalidRequestException(
-                f"{name} needs a build with server SDK 5; build {build['BuildId']} has {build['ServerSdkVersion']}."
-            )
+    if int(build["ServerSdkVersion"].split(".")[0]) < 5:
+        _refuse_sdk_5(params, f"build {build['BuildId']} has {build['ServerSdkVersion']}")
     return {name: build[name] for name in ("BuildId", "BuildArn", "OperatingSystem")}
 
 
 def _script_members(ctx: Context, params: Params) -> Doc:
     script = _get_script(ctx, params["ScriptId"])
+    _refuse_sdk_5(params, f"{script['ScriptId']} is a script")
     return {"ScriptId": script["ScriptId"], "ScriptArn": script["ScriptArn"], "OperatingSystem": SCRIPT_SYSTEM}
 
 
@@ -276,13 +283,15 @@ def _get_script(ctx: Context, text: str) -> Doc:
     return script
 
 
-def _has_sdk_5(build: Doc) -> bool:
-    return int(build["ServerSdkVersion"].split(".")[0]) >= 5
+def _refuse_sdk_5(params: Params, reason: str) -> None:
+    for name in SDK_5_ONLY:
+        if params.get(name) not in OFF:
+            raise InvalidRequestException(f"{name} needs a build with server SDK 5; {reason}.")
 
 
 def _warn_of_gateway(ctx: Context, fleet: Doc) -> None:
     """Note that there is no player gateway here, for a fleet that wants one."""
-    if fleet.get("PlayerGatewayMode") not in GATEWAY_OFF:
+    if fleet.get("PlayerGatewayMode") not in OFF:
         text = "Player gateway is not available in this environment; players connect to the game servers"
         add_event(ctx, fleet["FleetId"], "GENERIC_EVENT", text)
 

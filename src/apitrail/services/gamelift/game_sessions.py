@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 PLAYERS_MAX = 200
 PROPERTIES_MAX = 16
 SEARCH_COUNT = 20
+LIST_COUNT_MAX = 100
+"""Game sessions per page, whatever the Limit, since each may have 256 KiB of data. Inferred."""
+
 STATUSES = ("ACTIVE", "ACTIVATING", "TERMINATED", "TERMINATING")
 """What StatusFilter may be."""
 
@@ -277,7 +280,7 @@ def _list(ctx: Context, operation: str, params: Mapping[str, Any]) -> tuple[list
         return ([sessions.complete(ctx, session)] if wanted else []), None
     fleet = resolve_fleet(ctx, params)
     where = ("listing", listing(fleet["FleetId"], location, status))
-    page, token = page_of(ctx, operation, params, GAME_SESSIONS(ctx), where=where)
+    page, token = page_of(ctx, operation, params, GAME_SESSIONS(ctx), cap=LIST_COUNT_MAX, where=where)
     return [sessions.complete(ctx, session) for session in page], token
 
 

@@ -83,7 +83,7 @@ def get_player_connection_details(ctx: Context, params: "GetPlayerConnectionDeta
     """
     session = sessions.get_session(ctx, params["GameSessionId"])
     _require_active(session)
-    endpoint = {"IpAddress": session["IpAddress"], "Port": session["Port"]}
+    endpoint = {name: session[name] for name in ("IpAddress", "Port") if name in session}
     details = [{"PlayerId": player_id, "Endpoints": [endpoint]} for player_id in params["PlayerIds"]]
     return {"GameSessionId": session["GameSessionId"], "PlayerConnectionDetails": details}
 

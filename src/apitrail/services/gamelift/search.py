@@ -14,6 +14,7 @@ from apitrail.services.gamelift.expressions import Comparison, Filter, Sort
 from apitrail.services.gamelift.session_facts import (
     NUMBER_DIGITS,
     OPERANDS,
+    TAKEN,
     Operand,
     end_of,
     listing,
@@ -31,7 +32,6 @@ SORTED_MAX = 200
 
 NUMBER_MAX = 10**NUMBER_DIGITS - 1
 CREATION = OPERANDS["creationTimeMillis"]
-TAKEN = OPERANDS["playerSessionCount"]
 HAS_ROOM = OPERANDS["hasAvailablePlayerSessions"]
 
 Position = list[Any]

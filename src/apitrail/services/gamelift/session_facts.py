@@ -58,6 +58,7 @@ OPERANDS: Mapping[str, Operand] = {
     )
 }
 
+TAKEN = OPERANDS["playerSessionCount"]
 PROPERTIES = "gameSessionProperties"
 
 
@@ -104,13 +105,23 @@ def ranks(doc: Doc) -> list[str]:
     if doc["Status"] != "ACTIVE":
         return []
     fleet_id = doc["FleetId"]
-    searchable = [*OPERANDS.values(), *(property_operand(key) for key in _property_keys(doc))]
-    found = [(operand, operand.value_of(doc)) for operand in searchable]
-    values = [rank_prefix(fleet_id, operand) + rank(operand, value) for operand, value in found if value is not None]
+    values = [
+        prefix + rank(operand, value)
+        for operand, prefix in _fixed_prefixes(fleet_id)
+        if (value := operand.value_of(doc)) is not None
+    ]
     if has_room(doc):
-        taken = OPERANDS["playerSessionCount"]
-        values.append(rank_prefix(fleet_id, taken, with_room=True) + rank(taken, taken.value_of(doc)))
+        values.append(rank_prefix(fleet_id, TAKEN, with_room=True) + rank(TAKEN, TAKEN.value_of(doc)))
+    for item in doc.get("GameProperties", ()):
+        if "." not in item["Key"]:
+            operand = property_operand(item["Key"])
+            values.append(rank_prefix(fleet_id, operand) + rank(operand, item["Value"]))
     return values
+
+
+@lru_cache(1024)
+def _fixed_prefixes(fleet_id: str) -> tuple[tuple[Operand, str], ...]:
+    return tuple((operand, rank_prefix(fleet_id, operand)) for operand in OPERANDS.values())
 
 
 def creation_prefix(fleet_id: str, creator_id: str) -> str:
@@ -135,7 +146,3 @@ def player_listings(doc: Doc) -> list[str]:
     """Return every value under which a player session is listed."""
     session_id = doc["GameSessionId"]
     return [player_listing(session_id), player_listing(session_id, doc["Status"])]
-
-
-def _property_keys(doc: Doc) -> list[str]:
-    return [item["Key"] for item in doc.get("GameProperties", ()) if "." not in item["Key"]]

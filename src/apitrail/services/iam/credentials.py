@@ -39,6 +39,7 @@ CACHED_KEYS = 20_000
 FLUSH_S = 30.0
 USES_MAX = 10_000
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_ALIAS = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Store(Protocol):
@@ -177,6 +178,8 @@ def ensure_account(tx: Tx, ids: Ids, now: datetime, account: str, alias: str = "
     accounts = ACCOUNTS.at(tx)
     if accounts.has(account):
         return None
+    if alias and not _ALIAS.fullmatch(alias):
+        raise ValueError(f"an alias has 3 to 63 lower-case letters, digits and single hyphens, not {alias!r}")
     if alias and accounts.find("Alias", alias, limit=1):
         raise ValueError(f"the alias {alias!r} is taken")
     made_at = now.replace(microsecond=0)

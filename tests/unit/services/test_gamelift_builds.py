@@ -11,7 +11,7 @@ import pytest
 from apitrail.identity.policy import evaluate
 from apitrail.services.buckets import BUCKETS, OBJECT_CREATED
 from apitrail.services.operation import Deed, announce
-from apitrail.services.sessions import SESSIONS, credential_of
+from apitrail.services.sessions import SESSIONS
 from apitrail.testing import Stage
 
 UNKNOWN = "build-00000000-0000-4000-8000-000000000000"
@@ -139,14 +139,15 @@ def test_nobody_can_bring_builds_about_in_a_bucket_of_his_own(stage: Stage) -> N
 
 def test_upload_credentials_may_write_the_one_key_and_nothing_else(stage: Stage) -> None:
     answer = create(stage)
-    session = stage.read(lambda ctx: SESSIONS(ctx).get(answer["UploadCredentials"]["AccessKeyId"]))
-    credential = credential_of(session)
+    credential = stage.app.credentials.find(answer["UploadCredentials"]["AccessKeyId"])
     location = answer["StorageLocation"]
     mine = f"arn:aws:s3:::{location['Bucket']}/{location['Key']}"
 
     def allowed(action: str, resource: str) -> bool:
         return evaluate(credential.principal, action, [resource], {}).allowed
 
+    assert credential is not None
+    assert credential.expires_at is not None
     assert credential.secret_key == answer["UploadCredentials"]["SecretAccessKey"]
     assert credential.token == answer["UploadCredentials"]["SessionToken"]
     assert (credential.expires_at - stage.clock.now()).total_seconds() == 900

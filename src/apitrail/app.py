@@ -28,7 +28,7 @@ from apitrail.services.context import Context
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
-from apitrail.settings import Settings
+from apitrail.settings import Delivery, Settings
 from apitrail.store.database import Tx
 from apitrail.store.meta import store_key
 from apitrail.store.resources import Doc, decode_doc
@@ -87,6 +87,7 @@ class App:
         self.index = EventIndex(self.data_dir / INDEX_FILE)
         self._started_at = self.clock.monotonic()
         self._buckets: dict[str, Bucket] = {}
+        self._trail_buckets: dict[str, Bucket] = {}
         self._effects = EffectRunner(self)
         self._performer = Performer(self, SERVICES, self._effects, self.metrics, self.key, self._committed)
         self._security = SecurityLog(self.data_dir / "security.log", self.clock, self.metrics)
@@ -94,7 +95,9 @@ class App:
         self.pipeline = Pipeline(
             self, self._router, self.credentials, SERVICES, self._performer, self.metrics, self._security
         )
-        self.deliverer = Deliverer(self.database, self.bucket, settings.delivery, self.clock, self.ids, self.metrics)
+        self.deliverer = Deliverer(
+            self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics
+        )
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -204,26 +207,19 @@ class App:
         return await self.pipeline(self.pipeline.arrive(request))
 
     def bucket(self, name: str) -> Bucket:
-        """Return the files of a bucket: at the configured store, or in a folder below the data directory."""
+        """Return the files of a bucket that is served here: a folder below the data directory."""
         if name not in self._buckets:
-            self._buckets[name] = self._open_bucket(name)
+            self._buckets[name] = FolderBucket(self.data_dir / "buckets" / name)
         return self._buckets[name]
 
-    def _open_bucket(self, name: str) -> Bucket:
+    def trail_bucket(self, name: str) -> Bucket:
+        """Return the bucket that a trail delivers into: at the configured store, or one that is served here."""
         delivery = self.settings.delivery
         if not delivery.s3_endpoint:
-            return FolderBucket(self.data_dir / "buckets" / name)
-        secret = Path(delivery.s3_secret_key_file).read_text().strip() if delivery.s3_secret_key_file else ""
-        return S3Bucket(
-            S3Config(
-                bucket=name,
-                endpoint=delivery.s3_endpoint,
-                region=delivery.s3_region,
-                access_key=delivery.s3_access_key,
-                secret_key=secret,
-                allow_http=delivery.s3_endpoint.startswith("http:"),
-            )
-        )
+            return self.bucket(name)
+        if name not in self._trail_buckets:
+            self._trail_buckets[name] = S3Bucket(_s3_config(name, delivery))
+        return self._trail_buckets[name]
 
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
         """Return the caller of one of the server's own signed endpoints, and the region it is signed for."""
@@ -311,6 +307,22 @@ def _make_dirs(data_dir: Path, staging_dir: Path) -> None:
     except OSError as error:
         hint = "choose another one with --data"
         raise SettingsError(f"cannot use the data directory: {error}", where=str(data_dir), hint=hint) from error
+
+
+def _s3_config(bucket: str, delivery: Delivery) -> S3Config:
+    """Return how a bucket of the configured store is reached. Raises: SettingsError for a secret that cannot be read."""
+    try:
+        secret = Path(delivery.s3_secret_key_file).read_text().strip() if delivery.s3_secret_key_file else ""
+    except OSError as error:
+        raise SettingsError(str(error), where="delivery.s3_secret_key_file") from error
+    return S3Config(
+        bucket=bucket,
+        endpoint=delivery.s3_endpoint,
+        region=delivery.s3_region,
+        access_key=delivery.s3_access_key,
+        secret_key=secret,
+        allow_http=delivery.s3_endpoint.startswith("http:"),
+    )
 
 
 def _journal_size(tx: Tx) -> tuple[int, int]:

@@ -36,7 +36,8 @@ def caser(operation: OperationModel, side: Side, rules: RecordRules, show_game_d
     shape = operation.input_shape if side == "input" else operation.output_shape
     if shape is None:
         return _nothing
-    case = _Compiler(treatment(rules, show_game_data), rules.spelled).structure(shape)
+    compiler = _Compiler(treatment(rules, show_game_data), rules.spelled)
+    case = compiler.outermost(shape)
     return lambda value: case(value) or None
 
 
@@ -112,6 +113,13 @@ class _Compiler:
         self._treat = treat
         self._spelled = spelled
         self._structures: dict[str, Case] = {}
+
+    def outermost(self, shape: StructureShape) -> Case:
+        """Return the case of an input or output; one that is hidden as a whole keeps its members' names."""
+        if self._treat("", "", shape) == "shown":
+            return self.structure(shape)
+        kept = {name: self._spell(shape.name, name) for name in shape.members}
+        return lambda value: {kept[name]: HIDDEN for name, item in value.items() if item is not None and name in kept}
 
     def structure(self, shape: StructureShape) -> Case:
         """Return the case of a structure."""

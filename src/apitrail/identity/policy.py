@@ -87,8 +87,9 @@ def denied_message(principal: Principal, action: str, resource: str, decision: D
 
 
 def _owner(resource: str) -> str:
+    """Return the account in an ARN; policies of AWS belong to nobody."""
     arn = parse_arn(resource)
-    return arn.account if arn is not None else ""
+    return arn.account if arn is not None and arn.account != "aws" else ""
 
 
 def _decide(asked: _Asked, action: str, resource_policy: dict[str, Any] | None, owner: str, layer: Layer) -> Decision:

@@ -56,3 +56,7 @@ class Runtime(Protocol):
     def bucket(self, name: str) -> Bucket:
         """Return the files of a bucket, whether or not it exists."""
         ...
+
+    def trail_bucket(self, name: str) -> Bucket:
+        """Return the bucket that a trail delivers into, which may be at a foreign store."""
+        ...

@@ -45,11 +45,10 @@ class RestTable:
 
     def _choose(self, entries: list[Entry], request: HttpRequest) -> OperationModel | None:
         try:
-            query = dict(parse_pairs(request.raw_query))
+            query = dict(parse_pairs(request.raw_query)) if request.raw_query else {}
         except Malformed:
             return None
-        headers = {name.decode("latin-1") for name, _ in request.headers} | {name.lower() for name in query}
-        entry = _best(entries, query, headers)
+        entry = _best(entries, query, request)
         if entry is None or self._is_foreign(entry, query, request.method):
             return None
         return entry.operation
@@ -68,7 +67,7 @@ class RestTable:
         )
 
 
-def _best(entries: list[Entry], query: dict[str, str], headers: set[str]) -> Entry | None:
+def _best(entries: list[Entry], query: dict[str, str], request: HttpRequest) -> Entry | None:
     """Return the entry with most literal query parts; among equals, one whose required members are all there.
 
     Where some are missing, literal parts (or there being no other operation) still tell what was meant.
@@ -79,11 +78,16 @@ def _best(entries: list[Entry], query: dict[str, str], headers: set[str]) -> Ent
         if first is not None and len(literals) < len(first.template.literals):
             break
         if all(name in query and value in (None, query[name]) for name, value in literals):
-            if entry.query <= query.keys() and entry.headers <= headers:
+            if entry.query <= query.keys() and all(_has_header(request, query, name) for name in entry.headers):
                 return entry
             if literals or len(entries) == 1:
                 first = first or entry
     return first
+
+
+def _has_header(request: HttpRequest, query: dict[str, str], name: str) -> bool:
+    """Return whether a header is there, or in the query of a presigned URL in its place."""
+    return request.header(name) is not None or any(wire.lower() == name for wire in query)
 
 
 @cache

@@ -185,6 +185,8 @@ def _body_reader(operation: OperationModel) -> Reader:
 
 def _xml_reader(read: Reader, root: str, payload: str) -> Reader:
     def read_xml(request: HttpRequest) -> dict[str, Any]:
+        if request.staged is not None:
+            raise Malformed("an XML document that is small enough to be held in memory")
         if not request.body.strip():
             return {}
         node = parse_xml(request.body)

@@ -162,7 +162,7 @@ class Router:
         codec = CODECS[protocol_of(service, REST)] if service is not None else self._guess(request, scope)
         if service is None:
             service = self._signed_for(scope, PREFERENCE)
-        return _route(service, operation, codec, _asked(request))
+        return _route(service, operation, codec, "" if operation is not None else _asked(request))
 
     def _s3(self, request: HttpRequest, service: str | None, suffixes: tuple[str, ...]) -> Route:
         bucket = bucket_of_host(request.header("host") or "", suffixes)
@@ -170,7 +170,7 @@ class Router:
         resource = unquote_to_bytes(path).decode("utf-8", "replace")[:1024]
         codec = RestXmlCodec(bucket, resource, request.method == "HEAD")
         operation = rest_table(service).find(request, path) if service is not None else None
-        return _route(service, operation, codec, _asked(request))
+        return _route(service, operation, codec, "" if operation is not None else _asked(request))
 
     def _guess(self, request: HttpRequest, scope: Scope | None) -> Codec:
         """Return the codec that a caller most likely reads: by content type, by service, else rest-json."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from apitrail.errors import SinkError
 from apitrail.identity.principal import Principal
 from apitrail.services.buckets import buckets
 from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail, seen_here
@@ -59,7 +60,14 @@ async def check_bucket(runtime: Runtime, call: Call, principal: Principal) -> No
     name = call.params.get("S3BucketName")
     if name and runtime.settings.delivery.s3_endpoint:
         check_bucket_name(name)
-        await runtime.bucket(name).check()
+        try:
+            await runtime.trail_bucket(name).check()
+        except SinkError as error:
+            if error.code == "NoSuchBucket":
+                raise S3BucketDoesNotExistException(f"S3 bucket {name} does not exist!") from error
+            raise InsufficientS3BucketPolicyException(
+                f"Incorrect S3 bucket policy is detected for bucket: {name}"
+            ) from error
 
 
 @operation(prepare=check_bucket)

@@ -31,7 +31,7 @@ from apitrail.wire.validate import validator
 from apitrail.wire.values import shorten
 
 SERVICES = ("gamelift", "cloudtrail", "cloudtrail-data", "sts", "iam", "sns", "sqs", "s3", "ec2")
-SEEDS = 40 if os.environ.get("APITRAIL_SOAK") == "1" else 1
+SEEDS = 100 if os.environ.get("APITRAIL_SOAK") == "1" else 1
 # CloudTrail lists JSON only, yet SDKs can be told to speak CBOR to it.
 EXTRA_PROTOCOLS = {"cloudtrail": ("smithy-rpc-v2-cbor",)}
 # Operations that share method, path and query with a newer one, which is served in their place.
@@ -85,7 +85,7 @@ class Sampler:
             name
             for name, member in shape.members.items()
             if name in shape.required_members
-            or (member.name not in above and (self._full or self._random.random() < 0.5))
+            or (member.name not in above and (self._full or self._random.random() < 0.7))
         ]
         if shape.metadata.get("union"):
             names = [self._random.choice([name for name in shape.members if shape.members[name].name not in above])]

@@ -225,6 +225,8 @@ def test_a_staged_body_is_left_out() -> None:
     staged = StagedBody(Path("/nowhere"), 5, "0" * 64, "0" * 32)
     params = decode("rest-xml", at("s3", "PutObject"), raw_path=b"/bkt/k", staged=staged)
     assert params == {"Bucket": "bkt", "Key": "k"}
+    with pytest.raises(ServiceError, match="XML document"):
+        decode("rest-xml", at("s3", "PutBucketTagging"), raw_path=b"/bkt", raw_query=b"tagging", staged=staged)
 
 
 def test_keys_are_decoded_once() -> None:

@@ -151,6 +151,12 @@ def test_the_built_in_policies(scene: Scene, arn: str, reads: bool, writes: bool
     )
 
 
+def test_policies_of_aws_are_read_by_whom_a_policy_lets(scene: Scene) -> None:
+    key = scene.user("dana", {"Effect": "Allow", "Action": "iam:GetPolicy", "Resource": "*"})
+    assert may(scene, key, "get_policy", PolicyArn=ADMIN)
+    assert not may(scene, key, "get_policy_version", PolicyArn=ADMIN, VersionId="v1")
+
+
 def test_a_group_gives_its_policies_to_its_users_at_once(scene: Scene) -> None:
     iam, key = scene.client("iam"), scene.user("dana")
     iam.create_group(GroupName="g")

@@ -69,7 +69,10 @@ class Server:
         claimed = request.header("x-amz-content-sha256") or ""
         arrival = self._pipeline.authenticate(arrival, body_sha256=claimed)
         path = self._runtime.staging_dir / self._runtime.ids.hex(32)
-        with Staging(path, settings.staged_from_bytes, settings.object_bytes_max) as staging:
+        sizes = (settings.staged_from_bytes, settings.object_bytes_max)
+        if request.method != "PUT":  # documents, which are decoded in memory
+            sizes = (settings.body_bytes_max, settings.body_bytes_max)
+        with Staging(path, *sizes) as staging:
             if claimed.startswith("STREAMING-") or "aws-chunked" in (request.header("content-encoding") or ""):
                 assert arrival.caller is not None
                 verifier = chunk_verifier(request, arrival.caller)

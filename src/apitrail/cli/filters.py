@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from apitrail.cli.errors import usage_error
-from apitrail.cli.records import parameter_texts, resource_names, service_of, text_of, user_name
+from apitrail.cli.records import resource_names, resource_types, service_of, text_of, user_name
 from apitrail.cli.spelling import did_you_mean
 
 Event = Mapping[str, Any]
@@ -21,18 +21,13 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
-def _resource_types(event: Event) -> set[str]:
-    listed = event.get("resources")
-    return {text_of(item, "type") for item in listed} if isinstance(listed, list) else set()
-
-
 _ATTRIBUTE_VALUES: dict[str, Callable[[Event], set[str]]] = {
     "EventId": lambda event: {text_of(event, "eventID")},
     "AccessKeyId": lambda event: {text_of(event, "userIdentity", "accessKeyId")},
-    "ResourceName": lambda event: resource_names(event) | parameter_texts(event),
+    "ResourceName": resource_names,
     "Username": lambda event: {user_name(event)},
     "EventName": lambda event: {text_of(event, "eventName")},
-    "ResourceType": _resource_types,
+    "ResourceType": resource_types,
     "EventSource": lambda event: {text_of(event, "eventSource")},
     "ReadOnly": lambda event: {"true" if event.get("readOnly") is True else "false"},
 }
@@ -111,7 +106,7 @@ class EventFilter:
 
     def _resource(self, event: Event, resources: frozenset[str]) -> bool:
         wanted = self.resource
-        return not wanted or wanted in resources or wanted in resource_names(event) | parameter_texts(event)
+        return not wanted or wanted in resources or wanted in resource_names(event)
 
     def _error(self, event: Event) -> bool:
         code = text_of(event, "errorCode")

@@ -3,7 +3,7 @@
 Source: CloudTrail User Guide, record contents and userIdentity; the user name is that of LookupEvents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -57,31 +57,27 @@ def result_of(record: Record) -> str:
     return text_of(record, "errorCode") or "ok"
 
 
-def resource_names(record: Record) -> set[str]:
-    """Return the ARNs of the event's resources and the names at their ends."""
-    found: set[str] = set()
+def resources_of(record: Record) -> Iterator[Record]:
+    """Yield the event's resources."""
     listed = record.get("resources")
     for resource in listed if isinstance(listed, list) else ():
-        arn = text_of(resource, "ARN") if isinstance(resource, Mapping) else ""
-        if arn:
-            last = arn.rpartition(":")[2]
-            found |= {arn, last, last.rpartition("/")[2]}
-    return found
+        if isinstance(resource, Mapping):
+            yield resource
 
 
-def parameter_texts(record: Record, limit: int = 1000) -> set[str]:
-    """Return the texts in the event's parameters and answer, at most so many."""
+def resource_names(record: Record) -> set[str]:
+    """Return what LookupEvents finds the event's resources by: their ARNs and the last parts of them."""
     found: set[str] = set()
-    waiting: list[Any] = [record.get("requestParameters"), record.get("responseElements")]
-    while waiting and len(found) < limit:
-        value = waiting.pop()
-        if isinstance(value, str):
-            found.add(value)
-        elif isinstance(value, Mapping):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-    return found
+    for resource in resources_of(record):
+        arn = text_of(resource, "ARN") or text_of(resource, "ARNPrefix")
+        found |= {arn, arn.rpartition("/" if "/" in arn else ":")[2]}
+    return found - {""}
+
+
+def resource_types(record: Record) -> set[str]:
+    """Return the types of the event's resources, with and without their `AWS::Service::`."""
+    types = {text_of(resource, "type") for resource in resources_of(record)}
+    return types | {kind.rpartition("::")[2] for kind in types}
 
 
 def tail_line(record: Record, pen: Pen, zone: tzinfo | None, columns: int) -> str:

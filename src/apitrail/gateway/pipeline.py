@@ -17,6 +17,7 @@ from apitrail.services.operation import Service
 from apitrail.services.runtime import Runtime
 from apitrail.telemetry import Metrics
 from apitrail.wire.call import Call
+from apitrail.wire.hosts import bucket_of_host
 from apitrail.wire.http import HttpRequest, HttpResponse
 from apitrail.wire.route import Route, Router
 from apitrail.wire.scope import Scope, find_scope
@@ -124,7 +125,15 @@ class Pipeline:
             self._runtime.clock.now(),
             permissive=self._runtime.settings.auth.mode == "permissive",
             body_sha256=body_sha256,
+            virtual_bucket=self._virtual_bucket(arrival),
         )
+
+    def _virtual_bucket(self, arrival: "Arrival") -> str:
+        """Return the bucket that the Host header names; only a URL of the older signature version needs it."""
+        if arrival.scope is not None:
+            return ""
+        suffixes = self._runtime.settings.server.virtual_host_suffixes
+        return bucket_of_host(arrival.request.header("host") or "", suffixes)
 
     def _unknown(self, route: Route) -> ServiceError:
         self._metrics.requests.labels(route.service or "unknown", "unknown", "unknown").inc()

@@ -45,13 +45,13 @@ MATCHING: tuple[dict[str, Any], ...] = (
     {"network": NetworkType().convert("192.0.2.0/24", None, None)},
     {"resource": "arn:aws:gamelift:us-west-2:111122223333:fleet/fleet-1"},
     {"resource": "fleet-1"},
-    {"resource": "live"},
     {"error": "*"},
     {"error": "AccessDeniedException"},
     {"read_only": False},
     {"start": AT},
     {"end": AT},
     {"end": AT + timedelta(milliseconds=500)},
+    {"attributes": (("ResourceType", "Fleet"),)},
     {"attributes": (("AccessKeyId", "ASIAEXAMPLE"), ("ResourceType", "AWS::GameLift::Fleet"))},
 )
 OTHERS: tuple[dict[str, Any], ...] = (
@@ -61,6 +61,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"account": "444455556666"},
     {"network": NetworkType().convert("192.0.3.0/24", None, None)},
     {"resource": "fleet"},
+    {"resource": "live"},
     {"error": "AccessDenied"},
     {"read_only": True},
     {"start": AT + timedelta(seconds=1)},

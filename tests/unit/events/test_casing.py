@@ -208,5 +208,11 @@ def test_a_double_keeps_all_its_digits():
     assert cased({"Double": 99.9000015}) == {"double": 99.9000015}
 
 
+def test_an_answer_that_is_sensitive_as_a_whole_keeps_the_names_of_its_members():
+    get_url = service_model("gamelift").operation_model("GetGameSessionLogUrl")
+    assert caser(get_url, "output", PLAIN, True)({"PreSignedUrl": "planted", "_x": 1}) == {"preSignedUrl": HIDDEN}
+    assert caser(get_url, "output", PLAIN, True)({}) is None
+
+
 def test_a_caser_is_compiled_once():
     assert caser(OPERATION, "input", PLAIN, False) is caser(OPERATION, "input", PLAIN, False)

@@ -258,6 +258,17 @@ def test_sessions_are_listed_in_pages_by_fleet_location_and_status(stage: Stage)
     assert stage.call("DescribeGameSessions", **both)["GameSessions"] == []
 
 
+def test_a_page_holds_at_most_a_hundred_sessions(stage: Stage) -> None:
+    launch = [LAUNCH | {"ConcurrentExecutions": 50}]
+    fleet_id = active_fleet(stage, RuntimeConfiguration={"ServerProcesses": launch})
+    stage.call("UpdateFleetCapacity", FleetId=fleet_id, DesiredInstances=3, MaxSize=3)
+    stage.advance(5)
+    for _ in range(101):
+        create(stage, fleet_id)
+    listed = pages(stage, "DescribeGameSessions", "GameSessions", FleetId=fleet_id, Limit=500)
+    assert [len(page) for page in listed] == [100, 1]
+
+
 def test_details_add_the_protection_policy(stage: Stage) -> None:
     fleet_id = active_fleet(stage, NewGameSessionProtectionPolicy="FullProtection")
     session = active_session(stage, fleet_id)

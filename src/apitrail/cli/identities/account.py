@@ -41,7 +41,7 @@ def account_create(
             where=settings.data,
             hint="stop it first; only a stopped server's accounts can be changed",
         )
-    made, access_key, secret_key = load("apitrail.app:create_account")(settings, account_id, alias)
+    made, access_key, secret_key = load("apitrail.run:create_account")(settings, account_id, alias)
     document = {"Account": made, "Alias": alias or "", "AccessKeyId": access_key, "SecretAccessKey": secret_key}
     endpoint = f"http://{settings.server.advertised_host}:{settings.server.port}"
     show_secret(invocation, document, form, profile_name, invocation.region or "us-east-1", endpoint)

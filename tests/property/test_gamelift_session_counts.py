@@ -24,6 +24,9 @@ from apitrail.testing import Stage
 
 HOME = "us-west-2"
 CONCURRENT = 3
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where the stages of many short runs lie; waiting for a disk would make them slow."""
+
 LIVE = ("ACTIVATING", "ACTIVE", "TERMINATING")
 DEEDS = ("create", "join", "accept", "remove", "terminate", "crash", "resize", "widen", "wait", "settle")
 LIKELY = ("create", "settle", "join", "join", "accept", "accept", "accept", "remove", "remove")
@@ -151,7 +154,7 @@ def check(ctx: Context, fleet_id: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(taken=steps)
 def test_figures_are_what_counting_gives(taken: list[tuple[str, int]]) -> None:
-    with tempfile.TemporaryDirectory() as path, Stage(Path(path)) as stage:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as path, Stage(Path(path)) as stage:
         play = Play(stage)
         for deed, number in (("create", 9), ("settle", 0), ("join", 1), *taken):
             play.take(deed, number)

@@ -289,6 +289,8 @@ class App:
         self.grown.grown()
         if ctx is not None and ctx.timer_count:
             self._scheduler.poke(TimerWorker.name)
+        if ctx is not None and ctx.effects and ctx.call is None:
+            self._scheduler.poke(EffectWorker.name)
 
     def _sweep(self) -> None:
         """Remove bodies that a crash left in staging; what a committed effect still needs stays."""

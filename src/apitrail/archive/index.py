@@ -87,15 +87,15 @@ class IndexView:
     def newest(self, terms: Sequence[int], span: Span, limit: int) -> tuple[list[Position], Position | None]:
         """Return up to limit positions that stand under all terms, newest first, and where the search stopped.
 
-        The first term should be the rarest. With several terms the search stops after some segments; then everything
-        at or after the second value has been found.
+        The first term should be the rarest. With several terms the search stops after some segments, but always before
+        the position that it began at; then everything at or after the second value has been found.
         """
         found: list[Position] = []
         for number, (segment, newest) in enumerate(self._segments(span)):
             if len(found) == limit and newest < found[-1].rank:
                 break
-            if len(terms) > 1 and number == SEGMENTS_SEARCHED_MAX:
-                stopped = Position(newest + 1, 0)
+            stopped = Position(newest + 1, 0)
+            if len(terms) > 1 and number >= SEGMENTS_SEARCHED_MAX and stopped < span.before:
                 return [position for position in found if position >= stopped], stopped
             found = sorted([*found, *self._in_segment(segment, terms, span, limit)], reverse=True)[:limit]
         return found, None

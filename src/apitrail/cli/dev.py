@@ -1,6 +1,7 @@
 """`apitrail dev`: a throw-away server: temporary data, permissive auth, log files every two seconds."""
 
 import shutil
+import signal
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ def dev(
     """
     invocation = context.find_object(Invocation)
     assert invocation is not None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server listens to it: clean up, then end
     made = None if invocation.data else Path(tempfile.mkdtemp(prefix="apitrail-dev-"))
     temporary = made is not None and not keep
     try:

@@ -1,5 +1,9 @@
-"""The worker of timers: what services scheduled, each in a transaction of its own, in the order of their times."""
+"""The worker of timers: what services scheduled, each undone on its own when it fails, in the order of their times.
 
+What is due together is handed to the database together and shares commits; the database keeps the order.
+"""
+
+import asyncio
 from collections.abc import Callable
 
 from apitrail.clock import Clock
@@ -30,8 +34,7 @@ class TimerWorker:
         """Run what is due; return when the next timer is due, in seconds."""
         now = self._clock.now().timestamp()
         due = await self._database.read(lambda tx: later.due_timers(tx, now, BATCH))
-        for timer in due:
-            await self._fire(timer)
+        await asyncio.gather(*(self._fire(timer) for timer in due))
         if due:
             return 0.0
         following = await self._database.read(later.next_timer)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import boto3
 import pytest
@@ -68,10 +68,13 @@ class Shell:
 
 
 class Server:
-    """A server started by the program. facts: what it told when it was ready."""
+    """A server started by the program. facts: what it told when it was ready. made: every one, to end those left over."""
+
+    made: ClassVar[list[subprocess.Popen[str]]] = []
 
     def __init__(self, shell: Shell, *words: str, **environ: str) -> None:
         self.process = shell.start(*words, "--output", "json", **environ)
+        self.made.append(self.process)
         self.facts: dict[str, Any] = json.loads(line_of(self.process.stdout))
 
     def client(self, service: str) -> Any:
@@ -112,6 +115,15 @@ def wait_for(ask: Callable[[], Any], seconds: float = 20) -> Any:
             return found
         time.sleep(0.1)
     raise AssertionError("it did not happen in time")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leftovers() -> Iterator[None]:
+    """End the servers that failed tests left running."""
+    yield
+    for process in Server.made:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
+
 from apitrail.gateway.own import OwnEndpoints
 from apitrail.gateway.server import Server
 from apitrail.identity.credentials import Credential
 from apitrail.identity.signer import sign_headers
 from apitrail.settings import Settings
+from apitrail.store import journal
 from apitrail.testing.stage import REGION, Stage
 from apitrail.wire.http import HttpRequest, HttpResponse
 from apitrail.wire.models import protocols_of, service_model
@@ -55,6 +58,7 @@ class Door:
         assert made is not None
         self.root = made
         self.server = Server(self.app, self.app.pipeline, OwnEndpoints(self.app), self.app.metrics)
+        self._seen = 0
 
     def close(self) -> None:
         """End the server."""
@@ -146,6 +150,12 @@ class Door:
     def events(self) -> list[dict[str, Any]]:
         """Return the records so far, oldest first."""
         return list(self.stage.events())
+
+    def new_events(self) -> list[dict[str, Any]]:
+        """Return the records since this was asked last."""
+        rows = self.stage.run(self.app.database.read(lambda tx: journal.read_after(tx, self._seen, 100_000)))
+        self._seen = rows[-1].seq if rows else self._seen
+        return [orjson.loads(row.event) for row in rows]
 
     def account(self, number: str) -> Credential:
         """Make a further account and return its root key."""

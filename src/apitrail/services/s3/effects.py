@@ -1,0 +1,138 @@
+"""What happens to files after the commit: an object is placed, removed or amended, staged files are discarded.
+
+Each may be repeated at any time, also long after newer writes: every write carries the number that its event has in the
+journal, and the bucket drops what comes later than a newer one (see objects.folder).
+"""
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from apitrail.errors import SinkError
+from apitrail.objects.bucket import Bucket, Facts
+from apitrail.objects.folder import FolderBucket
+from apitrail.services.buckets import OBJECT_CREATED, buckets
+from apitrail.services.context import Context
+from apitrail.services.operation import Deed, announce, effect
+from apitrail.services.runtime import Runtime
+from apitrail.services.s3.claims import AMEND, PLACE, REMOVE, waiting
+from apitrail.services.s3.facts import facts_doc, read_facts
+
+DISCARD, REMOVE_BUCKET = "s3/discard", "s3/remove-bucket"
+UPLOADS_FOLDER = "uploads"
+
+
+def uploads_folder(runtime: Runtime) -> Path:
+    """Return where the parts of unfinished uploads lie."""
+    return runtime.data_dir / UPLOADS_FOLDER
+
+
+def ask_place(ctx: Context, bucket: str, key: str, staged: str, facts: Facts) -> None:
+    """Ask for a staged file to become an object, after the commit."""
+    numbered = replace(facts, number=ctx.next_seq())
+    ctx.effect(PLACE, {"Bucket": bucket, "Keys": [key], "Staged": staged, "Facts": facts_doc(numbered)})
+
+
+def ask_remove(ctx: Context, bucket: str, keys: list[str]) -> None:
+    """Ask for objects to be removed, after the commit."""
+    ctx.effect(REMOVE, {"Bucket": bucket, "Keys": keys, "Number": ctx.next_seq()})
+
+
+def ask_tags(ctx: Context, bucket: str, key: str, tags: dict[str, str]) -> None:
+    """Ask for the tags of an object to be replaced, after the commit."""
+    ctx.effect(AMEND, {"Bucket": bucket, "Keys": [key], "Tags": tags, "Number": ctx.next_seq()})
+
+
+@effect(PLACE)
+async def place(runtime: Runtime, deed: Deed) -> None:
+    """Move a staged file into its bucket and tell who waits for it; a file that is gone was placed before."""
+    name, key, path = deed.doc["Bucket"], deed.doc["Keys"][0], runtime.staging_dir / deed.doc["Staged"]
+    if not await runtime.database.read(lambda tx: buckets(tx).has(name)):
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        return
+    try:
+        await _put(runtime.bucket(name), key, path, read_facts(deed.doc["Facts"]))
+    except SinkError as error:
+        if error.code != "NoSuchFile":
+            raise
+    await announce(runtime, Deed(OBJECT_CREATED, deed.account, deed.region, {"Bucket": name, "Key": key}))
+
+
+async def _put(bucket: Bucket, key: str, path: Path, facts: Facts) -> None:
+    """Place a file; the folder of a bucket that exists is made if it is missing."""
+    try:
+        await bucket.put_file(key, path, facts)
+    except SinkError as error:
+        if error.code != "NoSuchBucket" or not isinstance(bucket, FolderBucket):
+            raise
+        await bucket.create()
+        await bucket.put_file(key, path, facts)
+
+
+@effect(REMOVE)
+async def remove(runtime: Runtime, deed: Deed) -> None:
+    """Remove objects, unless they were written again since; numbers are remembered while older writes wait."""
+    name, number = deed.doc["Bucket"], deed.doc["Number"]
+    older = await runtime.database.read(lambda tx: _older_keys(tx, name, number))
+    bucket = runtime.bucket(name)
+    for key in deed.doc["Keys"]:
+        try:
+            await _delete(bucket, key, number, key in older)
+        except SinkError as error:
+            if error.code != "NoSuchBucket":
+                raise
+
+
+def _older_keys(tx: Any, bucket: str, number: int) -> set[str]:
+    docs = [doc for doc in waiting(tx, bucket) if "Facts" in doc and doc["Facts"]["number"] < number]
+    return {key for doc in docs for key in doc["Keys"]}
+
+
+async def _delete(bucket: Bucket, key: str, number: int, remember: bool) -> None:
+    if isinstance(bucket, FolderBucket):
+        await bucket.delete(key, number=number, remember=remember)
+    else:
+        await bucket.delete(key)
+
+
+@effect(AMEND)
+async def amend(runtime: Runtime, deed: Deed) -> None:
+    """Replace the tags of an object, unless it was written again since."""
+    bucket, number = runtime.bucket(deed.doc["Bucket"]), deed.doc["Number"]
+
+    def change(facts: Facts) -> Facts:
+        return facts if facts.number > number else replace(facts, tags=deed.doc["Tags"])
+
+    if isinstance(bucket, FolderBucket):
+        await bucket.amend(deed.doc["Keys"][0], change)
+
+
+@effect(DISCARD)
+async def discard(runtime: Runtime, deed: Deed) -> None:
+    """Remove staged files (Staged0, ...) and parts or whole uploads (Upload0, ...: names below the uploads' folder)."""
+    for member, name in deed.doc.items():
+        base = uploads_folder(runtime) if member.startswith("Upload") else runtime.staging_dir
+        await asyncio.to_thread(_drop, base / name)
+
+
+def _drop(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@effect(REMOVE_BUCKET)
+async def remove_bucket(runtime: Runtime, deed: Deed) -> None:
+    """Remove the folder of a bucket that is no more, unless it was made again since."""
+    name = deed.doc["Bucket"]
+    bucket = runtime.bucket(name)
+    if not isinstance(bucket, FolderBucket) or await runtime.database.read(lambda tx: buckets(tx).has(name)):
+        return
+    try:
+        await bucket.remove()
+    except SinkError as error:
+        if error.code not in ("NoSuchBucket", "BucketNotEmpty"):
+            raise

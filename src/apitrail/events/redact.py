@@ -7,6 +7,7 @@ Source: CloudTrail's own records (`HIDDEN_DUE_TO_SECURITY_REASONS`), STS page on
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 from apitrail.events.rules import RecordRules
@@ -26,9 +27,22 @@ BASE_LEFT_OUT = frozenset(
         "PrivateKey",
         "SAMLAssertion",
         "WebIdentityToken",
+        "ContextAssertion",
     }
 )
-BASE_MASKED = frozenset({"SessionToken", "SecurityToken", "TradeInToken"})
+BASE_MASKED = frozenset(
+    {
+        "SessionToken",
+        "SecurityToken",
+        "TradeInToken",
+        "AuthenticationCode1",  # codes of MFA devices: IAM, STS, S3
+        "AuthenticationCode2",
+        "TokenCode",
+        "MFA",
+        "RequestToken",  # lets its holder answer in place of S3
+        "ObjectLockToken",
+    }
+)
 
 
 def treatment(rules: RecordRules, show_game_data: bool) -> Treat:
@@ -54,6 +68,12 @@ def treatment(rules: RecordRules, show_game_data: bool) -> Treat:
         return "shown"
 
     return treat
+
+
+@cache
+def hidden_names(rules: RecordRules) -> frozenset[str]:
+    """Return the members and shapes whose values no record shows by default, so that no error message may either."""
+    return rules.left_out | BASE_LEFT_OUT | rules.masked | BASE_MASKED | rules.game_data
 
 
 def is_sensitive(shape: Shape) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from apitrail.errors import JournalUnavailable, ServiceError
 from apitrail.events.build import RecordOptions, build_bytes
+from apitrail.events.redact import hidden_names
 from apitrail.gateway.effects import EffectRunner
 from apitrail.identity.actions import SELF_DECIDED, action_of, further_needs, resource_of
 from apitrail.identity.policy import denied_message, evaluate
@@ -85,7 +86,7 @@ class Performer:
         if operation is None:
             message = f"{name} is not served yet by this version; docs/reference/coverage.md lists what is."
             raise ServiceError(message, code="UnsupportedOperationException")
-        if problems := validator(call.operation)(call.params):
+        if problems := validator(call.operation, hidden_names(service.rules))(call.params):
             raise ServiceError(validation_message(problems), code=_validation_code(service, name, problems[0]))
         self.authorise(service, call, principal)
         if operation.prepare is None:

@@ -32,15 +32,18 @@ FINE: Problems = ()
 
 
 @cache
-def validator(operation: OperationModel) -> Callable[[dict[str, Any]], list[str]]:
+def validator(operation: OperationModel, hidden: frozenset[str] = frozenset()) -> Callable[[dict[str, Any]], list[str]]:
     """Return a function that lists what is wrong with an operation's parameters, nothing when they are right.
+
+    hidden: members (`TokenCode`, `GameProperty.Value`) and shapes whose values no text may show, beside those that the
+    model calls sensitive.
 
     Text: `Value 'x' at 'storageLocation.bucket' failed to satisfy constraint: Member must ...`. Members have their
     first letter lowered, items of lists are `.N.member` from 1, values of maps `.<key>.member`. Values are cut to
     100 characters; those of sensitive shapes are not shown. Bounds: at most 100 problems are looked for.
     """
     shape = operation.input_shape
-    check = None if shape is None else _checks(operation.service_model).check(shape)
+    check = None if shape is None else _checks(operation.service_model, hidden).check(shape)
     if check is None:
         return lambda params: []
     return lambda params: [
@@ -57,21 +60,23 @@ def validation_message(problems: Sequence[str]) -> str:
 
 
 @cache
-def _checks(model: ServiceModel) -> "Checks":
-    return Checks()
+def _checks(model: ServiceModel, hidden: frozenset[str]) -> "Checks":
+    return Checks(hidden)
 
 
 class Checks:
     """Compiles the shapes of one service. A shape without constraints, in it or below, has no check."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: frozenset[str]) -> None:
+        self._hidden = hidden
         self._checks: dict[str, Check | None] = {}
 
     def check(self, shape: Shape) -> Check | None:
         """Return the check of a shape, or None where every value of its type is right."""
         if shape.name not in self._checks:
             self._checks[shape.name] = lambda value: cast(Check, self._checks[shape.name])(value)
-            self._checks[shape.name] = self._compile(shape)
+            compiled = self._compile(shape)
+            self._checks[shape.name] = _veiled(compiled) if compiled and shape.name in self._hidden else compiled
         return self._checks[shape.name]
 
     def _compile(self, shape: Shape) -> Check | None:
@@ -93,12 +98,17 @@ class Checks:
             for name in shape.required_members
             if name in members and not members[name].serialization.get("streaming")
         ]
-        compiled = {name: self.check(member) for name, member in members.items()}
+        compiled = {name: self._member(shape.name, name, member) for name, member in members.items()}
         checks = {name: (lowered(name), check) for name, check in compiled.items() if check is not None}
         union = bool(shape.metadata.get("union"))
         if not required and not checks and not union:
             return None
         return _structure_check(required, checks, union)
+
+    def _member(self, owner: str, name: str, shape: Shape) -> Check | None:
+        check = self.check(shape)
+        is_hidden = not self._hidden.isdisjoint((name, f"{owner}.{name}"))
+        return _veiled(check) if check is not None and is_hidden else check
 
     def _container(self, shape: Shape) -> Check | None:
         size = _size_check(shape, _is_sensitive(shape))
@@ -142,6 +152,16 @@ def _structure_check(
 
 def _below(name: str, problem: Problem) -> Problem:
     return Problem(problem.shown, f"{name}.{problem.path}" if problem.path else name, problem.constraint)
+
+
+def _veiled(check: Check) -> Check:
+    """Return a check whose problems show no value."""
+
+    def check_veiled(value: Any) -> Problems:
+        problems = check(value)
+        return [problem._replace(shown="Value") for problem in problems] if problems else FINE
+
+    return check_veiled
 
 
 def _items_check(check: Check) -> Check:

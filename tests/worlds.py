@@ -74,7 +74,7 @@ class World(Door):
 
     def _keep(self, name: str, text: str) -> None:
         kept = self.known.setdefault(name, [])
-        if text not in kept:
+        if text not in kept and text != self.root.access_key:  # whose loss would end everything
             kept.append(text)
             del kept[:-NAMES_KEPT]
 
@@ -157,6 +157,8 @@ class Likely(Sampler):
         is_name = inner.type_name == "string" and not inner.metadata.get("enum")
         if known and is_name and self._random.random() < KNOWN_SHARE:
             chosen = self._random.choice(known)
+            if shape.serialization.get("location") == "header" and not chosen.isascii():
+                return super().member(owner, name, above)
             return [chosen] if shape.type_name == "list" else chosen
         return super().member(owner, name, above)
 

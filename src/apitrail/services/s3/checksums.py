@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-import anycrc  # type: ignore[import-untyped]
+import anycrc
 
 from apitrail.services.s3.errors import refuse
 from apitrail.wire.call import Call

@@ -17,12 +17,12 @@ import itertools
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from apitrail.clock import Clock, SystemClock
 from apitrail.errors import SinkError
@@ -36,57 +36,25 @@ from apitrail.objects.bucket import (
     no_such_bucket,
     no_such_key,
 )
+from apitrail.objects.content import (
+    FolderBody,
+    blocks,
+    md5_of,
+    open_staged,
+    remove_folders,
+    told_apart,
+    write_all,
+)
 from apitrail.objects.paging import paging, run
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry, Sidecar, decode_sidecar
 from apitrail.objects.walk import BucketWalk, Levels
 
-BLOCK_BYTES = 1024 * 1024
 ETAGS_REMEMBERED = 16_384
 READ_ATTEMPTS = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRITERS = (keys.OWN, b"writers")
 Result = TypeVar("Result")
 _temporary_names = itertools.count(1)
-
-
-class FolderBody:
-    """An open object file. The bytes stay those of the moment it was opened, also when the object is replaced."""
-
-    def __init__(self, descriptor: int, info: ObjectInfo, start: int, end: int) -> None:
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
-        self.info, self.start, self.end = info, start, end
-
-    def fileno(self) -> int:
-        """Return the descriptor of the open file, valid until close."""
-        return self._file.fileno()
-
-    async def read(self) -> bytes:
-        """Return all bytes of the range, and close."""
-        return b"".join([block async for block in self.chunks()])
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the bytes of the range in blocks of at most 1 MiB, and close."""
-        try:
-            at = self.start
-            while at < self.end:
-                wanted = min(BLOCK_BYTES, self.end - at)
-                block = await asyncio.to_thread(os.pread, self._file.fileno(), wanted, at)
-                if not block:
-                    raise SinkError(f"{self.info.key!r} was cut while read.", code="InternalError", temporary=True)
-                at += len(block)
-                yield block
-        finally:
-            self._file.close()
-
-    async def close(self) -> None:
-        """Close the file; nothing happens the second time."""
-        self._file.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._file.close()
 
 
 class FolderBucket:
@@ -181,7 +149,7 @@ class FolderBucket:
     def _remove(self) -> None:
         self._open()
         with tree.locked(self.root, WRITERS):
-            if self._list("", "", 1, "").objects or not all(map(_remove_folders, self._foreign())):
+            if self._list("", "", 1, "").objects or not all(map(remove_folders, self._foreign())):
                 message = f"The bucket {self.root.name} is not empty."
                 raise SinkError(message, code="BucketNotEmpty", temporary=False)
             shutil.rmtree(self.root / ".apitrail")
@@ -233,14 +201,14 @@ class FolderBucket:
     def _put_bytes(self, key: str, body: bytes, facts: Facts) -> ObjectInfo:
         encoded = check_key(key)
         with self._writing(), self._temporary() as (path, descriptor):
-            _write_all(descriptor, body)
+            write_all(descriptor, body)
             etag = facts.etag or hashlib.md5(body, usedforsecurity=False).hexdigest()
             return self._install(encoded, path, descriptor, replace(facts, etag=etag))
 
     def _put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         encoded = check_key(key)
-        with self._writing(), _staged(path) as descriptor:
-            facts = facts if facts.etag else replace(facts, etag=_md5(descriptor))
+        with self._writing(), open_staged(path) as descriptor:
+            facts = facts if facts.etag else replace(facts, etag=md5_of(descriptor))
             if os.fstat(descriptor).st_dev == self.root.stat().st_dev:
                 return self._install(encoded, path, descriptor, facts)
             info = self._copy_in(encoded, descriptor, facts)
@@ -249,8 +217,8 @@ class FolderBucket:
 
     def _copy_in(self, key: bytes, source: int, facts: Facts) -> ObjectInfo:
         with self._temporary() as (path, descriptor):
-            for block in _blocks(source):
-                _write_all(descriptor, block)
+            for block in blocks(source):
+                write_all(descriptor, block)
             return self._install(key, path, descriptor, facts)
 
     def _install(self, key: bytes, path: Path, descriptor: int, facts: Facts) -> ObjectInfo:
@@ -259,7 +227,7 @@ class FolderBucket:
             old, sidecar = self._state(key), self._sidecar(key)
             if 0 < facts.number < sidecar.number:
                 return self._superseded(key, path, descriptor, facts)
-            state = _told_apart(descriptor, old)
+            state = told_apart(descriptor, old)
             kept = sidecar.entry_of(old) if old else None
             entry = Entry(state.st_size, state.st_mtime_ns, facts)
             entries = (entry, kept) if kept else (entry,)
@@ -291,7 +259,7 @@ class FolderBucket:
         if len(content) > SIDECAR_BYTES_MAX:
             raise SinkError("The metadata is too large.", code="MetadataTooLarge", temporary=False)
         with self._temporary() as (path, descriptor):
-            _write_all(descriptor, content)
+            write_all(descriptor, content)
             os.fsync(descriptor)
             tree.place(self.root, path, keys.facts_path(sidecar.key.encode()))
 
@@ -359,7 +327,7 @@ class FolderBucket:
         file = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         found = self._etags.get(file)
         if found is None:
-            found = _md5(descriptor)
+            found = md5_of(descriptor)
             if len(self._etags) >= ETAGS_REMEMBERED:
                 self._etags.clear()
             self._etags[file] = found
@@ -432,20 +400,8 @@ class FolderBucket:
     def _check(self) -> None:
         self._stand()
         with self._writing(), self._temporary() as (_, descriptor):
-            _write_all(descriptor, b"apitrail")
+            write_all(descriptor, b"apitrail")
             os.fsync(descriptor)
-
-
-def _told_apart(descriptor: int, old: os.stat_result | None) -> os.stat_result:
-    """Return the state of a new file, its time moved on if size and time are those of the old one."""
-    state = os.fstat(descriptor)
-    for step in (1, 2_000_000_000):  # some file systems keep whole or even seconds only
-        if old is None or (state.st_size, state.st_mtime_ns) != (old.st_size, old.st_mtime_ns):
-            break
-        os.utime(descriptor, ns=(state.st_atime_ns, state.st_mtime_ns + step))
-        os.fsync(descriptor)
-        state = os.fstat(descriptor)
-    return state
 
 
 def _identity(state: os.stat_result | None) -> tuple[int, int, int] | None:
@@ -455,44 +411,3 @@ def _identity(state: os.stat_result | None) -> tuple[int, int, int] | None:
 def _info(key: bytes, state: os.stat_result, facts: Facts) -> ObjectInfo:
     modified = EPOCH + timedelta(microseconds=state.st_mtime_ns // 1000)
     return ObjectInfo(key.decode(), state.st_size, facts.etag, modified, facts)
-
-
-def _blocks(descriptor: int) -> Iterator[bytes]:
-    at = 0
-    while block := os.pread(descriptor, BLOCK_BYTES, at):
-        at += len(block)
-        yield block
-
-
-def _md5(descriptor: int) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for block in _blocks(descriptor):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-@contextmanager
-def _staged(path: Path) -> Iterator[int]:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise SinkError("The staged file is gone.", code="NoSuchFile", temporary=False) from None
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _remove_folders(top: Path) -> bool:
-    """Remove a folder that holds nothing but folders; False when it holds, or is, anything else."""
-    if top.is_symlink() or not top.is_dir():
-        return False
-    if all(map(_remove_folders, list(top.iterdir()))):
-        top.rmdir()
-    return not top.exists()

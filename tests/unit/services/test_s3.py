@@ -768,6 +768,8 @@ def test_bucket_calls_are_management_events(scene: Scene, client: Any) -> None:
     client.list_objects(Bucket="audit", Prefix="AWS", MaxKeys=3)
     event = scene.events("ListObjects")[0]
     assert event["requestParameters"]["prefix"] == "AWS"
+    client.get_bucket_acl(Bucket="audit")
+    assert scene.events("GetBucketAcl")[0]["requestParameters"]["acl"] == ""
     assert event["requestParameters"]["max-keys"] == 3
     assert event["resources"][0] == {"type": "AWS::S3::Object", "ARNPrefix": "arn:aws:s3:::audit/AWS"}
 

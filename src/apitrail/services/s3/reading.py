@@ -5,7 +5,7 @@ from typing import Any
 
 from apitrail.identity.principal import Principal
 from apitrail.objects.bucket import Bucket, ObjectBody, ObjectInfo
-from apitrail.objects.folder import FolderBody
+from apitrail.objects.content import FolderBody
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime

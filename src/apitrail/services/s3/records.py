@@ -4,12 +4,14 @@ Parameters have the names of the request: `bucketName` and `key`, else those of 
 (`x-amz-copy-source`, `encoding-type`). Inferred: members of XML bodies follow the rule of all services.
 """
 
+from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from apitrail.arn import make_arn
 from apitrail.events.rules import RecordRules, Resource
 from apitrail.wire.call import Call
-from apitrail.wire.models import Shape, service_model
+from apitrail.wire.models import OperationModel, Shape, service_model
 
 OBJECT, BUCKET = "AWS::S3::Object", "AWS::S3::Bucket"
 BUCKET_NAME, KEY = "bucketName", "key"
@@ -72,9 +74,15 @@ def _spelled() -> dict[str, str]:
     return found
 
 
-def host(call: Call) -> dict[str, Any]:
-    """Return the host that was asked, for the parameters."""
-    return {"Host": call.host} if call.host else {}
+@cache
+def subresources(operation: OperationModel) -> dict[str, str]:
+    """Return the parts of the query string that make a request this operation: `acl`, `list-type` with 2."""
+    return dict(parse_qsl(urlsplit(operation.http["requestUri"]).query, keep_blank_values=True))
+
+
+def extras(call: Call) -> dict[str, Any]:
+    """Return what records of S3 show among the parameters besides members: subresources, and the host that was asked."""
+    return {**subresources(call.operation), **({"Host": call.host} if call.host else {})}
 
 
 def resources(account: str, region: str, params: dict[str, Any], result: dict[str, Any] | None) -> list[Resource]:
@@ -101,7 +109,7 @@ def resources(account: str, region: str, params: dict[str, Any], result: dict[st
 RULES = RecordRules(
     event_source="s3.amazonaws.com",
     spelled=_spelled(),
-    request_extras=host,
+    request_extras=extras,
     resources=resources,
     data_operations=dict.fromkeys(DATA_OPERATIONS, OBJECT),
 )

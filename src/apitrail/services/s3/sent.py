@@ -3,7 +3,7 @@
 import os
 from pathlib import PosixPath
 
-from apitrail.objects.folder import FolderBody
+from apitrail.objects.content import FolderBody
 
 
 class HeldPath(PosixPath):

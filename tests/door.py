@@ -38,6 +38,12 @@ class Reply:
         return self.response.status
 
     @property
+    def request_id(self) -> str:
+        """The request's id."""
+        names = (b"x-amzn-requestid", b"x-amz-request-id")
+        return next((value.decode() for name, value in self.response.headers if name in names), "")
+
+    @property
     def code(self) -> str:
         """The error code, empty for a success."""
         return str(self.result.get("Error", {}).get("Code", ""))

@@ -7,10 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from apitrail.services.buckets import buckets
 from apitrail.services.registry import SERVICES
 from apitrail.settings import Capture, GameLift, Settings
-from apitrail.testing.stage import ACCOUNT, REGION
+from apitrail.testing.stage import REGION
 from apitrail.wire.models import OperationModel, Shape, protocols_of, service_model
 from door import Door
 from shapes import Sampler
@@ -18,6 +17,9 @@ from shapes import Sampler
 NAMES_KEPT = 4
 NAME_MAX = 300
 KNOWN_SHARE = 0.8
+PINNED = ("Bucket", "Key", "S3BucketName", "CopySource")
+"""Names of the one bucket and object that everybody uses, not of those that services have."""
+
 LATE = ("Delete", "Terminate", "Deregister", "Remove", "Detach", "Stop")
 """What such operations take away is needed by the others, so they come last."""
 
@@ -73,6 +75,8 @@ class World(Door):
                     self.learn(item, name)
 
     def _keep(self, name: str, text: str) -> None:
+        if name in PINNED:
+            return
         kept = self.known.setdefault(name, [])
         if text not in kept and text != self.root.access_key:  # whose loss would end everything
             kept.append(text)
@@ -128,11 +132,10 @@ def _furnish_games(world: World) -> None:
 
 
 def _furnish_trails(world: World) -> None:
-    row = {"Name": "audit", "OwnerAccount": ACCOUNT, "Region": REGION, "CreationDate": world.stage.clock.now()}
-    world.stage.change(lambda ctx: buckets(ctx.tx).put("audit", row))
-    world.stage.run(world.app.bucket("audit").create())
-    world.stage.settle()
-    world.known["S3BucketName"] = ["audit"]
+    where = {"LocationConstraint": REGION}
+    world.make("s3", "CreateBucket", Bucket="audit", CreateBucketConfiguration=where)
+    world.make("s3", "PutObject", Bucket="audit", Key="a/b", Body=b"content")
+    world.known |= {"Bucket": ["audit"], "Key": ["a/b"], "S3BucketName": ["audit"], "CopySource": ["audit/a/b"]}
     world.make("cloudtrail", "CreateTrail", Name="main", S3BucketName="audit")
     world.make("cloudtrail", "StartLogging", Name="main")
 

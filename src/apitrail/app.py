@@ -24,6 +24,7 @@ from apitrail.ids import Ids, system_ids
 from apitrail.objects.bucket import Bucket
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.s3 import S3Bucket, S3Config
+from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
@@ -77,6 +78,7 @@ class App:
         self.is_dev = is_dev
         self.metrics = Metrics()
         self.grown = Broadcast()
+        self.arrivals = Arrivals()
         self.stopping = False
         self.data_dir = Path(settings.data)
         self.staging_dir = self.data_dir / "staging"
@@ -120,6 +122,7 @@ class App:
         """Let streams end, because the server is about to stop."""
         self.stopping = True
         self.grown.grown()
+        self.arrivals.close()
 
     async def stop(self) -> None:
         """Let the workers end, deliver what is there as far as buckets take it in time, and close the files."""
@@ -287,6 +290,9 @@ class App:
         """Wake whoever waits for what a transaction wrote."""
         self.credentials.committed(ctx)
         self.grown.grown()
+        for name in ctx.woken if ctx is not None else ():
+            self._scheduler.poke(name)
+            self.arrivals.wake(name)
         if ctx is not None and ctx.timer_count:
             self._scheduler.poke(TimerWorker.name)
         if ctx is not None and ctx.effects and ctx.call is None:

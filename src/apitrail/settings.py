@@ -113,6 +113,30 @@ class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     lenient: bool = False
 
 
+class Sns(Struct, frozen=True, forbid_unknown_fields=True):
+    """Notifications by SNS, and the queues of SQS.
+
+    endpoint_url: base of the URLs in messages (confirm, unsubscribe, certificate), when it is not the one that the
+    subscriber called. http_timeout_s: for one request to a subscriber. ca_file: certificates that https subscribers
+    may be signed by, besides the system's. files_folder: folder below which `file` subscriptions append; empty: none.
+    in_flight_max: subscriptions served at a time. waiting_max: messages that wait for one subscription.
+    subscriptions_max: per topic. queue_messages_max: per queue. sqs_endpoint, sqs_access_key, sqs_secret_key_file: an
+    SQS-compatible service for the queues that are not here.
+    """
+
+    endpoint_url: str = ""
+    http_timeout_s: Positive = 15.0
+    ca_file: str = ""
+    files_folder: str = ""
+    in_flight_max: Count = 32
+    waiting_max: Count = 100_000
+    subscriptions_max: Count = 1000
+    queue_messages_max: Count = 1_000_000
+    sqs_endpoint: str = ""
+    sqs_access_key: str = ""
+    sqs_secret_key_file: str = ""
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits that AWS has and that a self-hosted server may not want. lookup_per_s: LookupEvents calls, 0 for none."""
 
@@ -130,6 +154,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     journal: Journal = field(default_factory=Journal)
     delivery: Delivery = field(default_factory=Delivery)
     gamelift: GameLift = field(default_factory=GameLift)
+    sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)
 
 

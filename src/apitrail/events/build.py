@@ -20,7 +20,7 @@ from apitrail.wire.models import OperationModel
 
 API_CALL = "AwsApiCall"
 EMPTY_AGENT = "[]"
-DENIALS = ("AccessDenied", "UnauthorizedOperation", "Client.UnauthorizedOperation")
+DENIALS = ("AccessDenied", "AuthorizationError", "UnauthorizedOperation", "Client.UnauthorizedOperation")
 
 
 @dataclass(frozen=True, slots=True)

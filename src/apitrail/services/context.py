@@ -20,8 +20,8 @@ class Context:
     now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.
     principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
     effects: numbers of the effects asked for; the answer waits for them. timer_count: timers
-    asked for. additional: what the
-    record's additionalEventData shall hold.
+    asked for. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
+    additional: what the record's additionalEventData shall hold.
     """
 
     tx: Tx
@@ -36,6 +36,7 @@ class Context:
     prepared: Any = None
     effects: list[int] = field(default_factory=list)
     timer_count: int = 0
+    woken: list[str] = field(default_factory=list)
     additional: dict[str, Any] | None = None
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
@@ -52,6 +53,10 @@ class Context:
         due = self.now.timestamp() + after_s
         self.timer_count += 1
         later.add_timer(self.tx, due, kind, self.account, self.region, doc)
+
+    def wake(self, name: str) -> None:
+        """Ask for a worker, or for one who waits for an arrival of this name, to go on after the commit."""
+        self.woken.append(name)
 
     def next_seq(self) -> int:
         """Return the seq that this call's own event will have in the journal (of its first row)."""

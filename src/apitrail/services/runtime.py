@@ -9,6 +9,7 @@ from apitrail.clock import Clock
 from apitrail.identity.principal import Principal
 from apitrail.ids import Ids
 from apitrail.objects.bucket import Bucket
+from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
 from apitrail.settings import Settings
 from apitrail.store.database import Database
@@ -19,8 +20,8 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    index: of the event history. key: a secret of this store, for opaque tokens. data_dir: the data directory.
-    staging_dir: for bodies that arrive.
+    index: of the event history. arrivals: where long polls wait. key: a secret of this store, for opaque tokens.
+    data_dir: the data directory. staging_dir: for bodies that arrive.
     """
 
     @property
@@ -33,6 +34,8 @@ class Runtime(Protocol):
     def database(self) -> Database: ...
     @property
     def index(self) -> EventIndex: ...
+    @property
+    def arrivals(self) -> Arrivals: ...
     @property
     def key(self) -> bytes: ...
     @property

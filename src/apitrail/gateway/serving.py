@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import orjson
 import uvicorn
 
+from apitrail.gateway.protocol import BoundedProtocol
+
 log = logging.getLogger("apitrail")
 BACKLOG = 512
 KEEP_ALIVE_S = 75
@@ -73,7 +75,7 @@ async def serve(
     config = uvicorn.Config(
         application,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,

@@ -1,0 +1,81 @@
+"""HTTP connections with bounds: uvicorn's own protocol takes a head of any size and waits for it forever.
+
+A request's head, its trailer and the frame of its chunks are bounded in bytes; a head must be whole in time, a body must not
+stop arriving, and only a few requests may be sent ahead of their answers.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES_MAX = 64 * 1024
+HEAD_S = 20.0
+BODY_PAUSE_S = 60.0
+AHEAD_MAX = 16
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. The timer runs while the caller owes bytes: of a head from its beginning, of a body from the last."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._unread = 0
+        self._body_owed = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; the first head is owed from now on."""
+        super().connection_made(transport)
+        self._owe(HEAD_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._owe(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes. _unread: those that are neither a whole head nor content yet, so that somebody holds them."""
+        if self.transport.is_closing():
+            return
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+        elif self._body_owed:
+            self._owe(BODY_PAUSE_S)
+
+    def on_message_begin(self) -> None:
+        """A head has begun."""
+        super().on_message_begin()
+        if self._timer is None:
+            self._owe(HEAD_S)
+
+    def on_headers_complete(self) -> None:
+        """A head is whole."""
+        if len(self.pipeline) >= AHEAD_MAX:
+            raise ValueError("too many requests ahead of their answers")
+        super().on_headers_complete()
+        self._unread, self._body_owed = 0, True
+
+    def on_body(self, body: bytes) -> None:
+        """Content has come."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole; nothing is owed until the next one begins."""
+        self._unread, self._body_owed = 0, False
+        self._owe(None)
+        super().on_message_complete()
+
+    def _owe(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()

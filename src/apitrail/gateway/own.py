@@ -33,6 +33,7 @@ HEARTBEAT_S = 15.0
 TAIL_MAX = 1000
 TAIL_SCAN_ROWS = 20_000
 BATCH = 500
+SEQ_MAX = 2**62
 BODY_MAX = 1024 * 1024
 SERVICE_ROLE_NAMES = {"autoscaling": "AutoScaling", "gamelift": "GameLift", "cloudtrail": "CloudTrail"}
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -132,9 +133,9 @@ class OwnEndpoints:
             service = str(ask["servicePrincipal"])
             account, region = str(ask["account"]), str(ask["region"])
             principal = service_principal(service, account, self._host.clock.now(), self._host.ids)
-            params = ask.get("params", {})
+            params = dict(ask.get("params", {}))
             result = await self._host.call(principal, region, ask["service"], ask["operation"], params, service)
-        except (KeyError, TypeError, orjson.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             wanted = "servicePrincipal, account, region, service, operation, params"
             raise ServiceError(f"expected a JSON object with {wanted}: {error}", code="bad-request") from error
         await _answer(send, 200, result)
@@ -161,8 +162,8 @@ class OwnEndpoints:
         """Return where to go on from, and what to send at once."""
         try:
             if "since" in query:
-                return int(query["since"][0]), []
-            wanted = min(int(query.get("n", ["0"])[0]), TAIL_MAX)
+                return min(int(query["since"][0]), SEQ_MAX), []
+            wanted = max(0, min(int(query.get("n", ["0"])[0]), TAIL_MAX))
         except ValueError as error:
             raise ServiceError("n and since must be numbers", code="bad-request") from error
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from apitrail.errors import JournalUnavailable
 from apitrail.services.operation import EFFECTS, Deed
 from apitrail.services.runtime import Runtime
 from apitrail.store import later
@@ -21,9 +22,15 @@ class EffectRunner:
         self._running: dict[int, asyncio.Task[bool]] = {}
 
     async def run(self, numbers: list[int]) -> None:
-        """Run the effects of these numbers now, one after another; a failed one is left to be tried again."""
+        """Run the effects of these numbers now, one after another; a failed one is left to be tried again.
+
+        Never raises for a store that cannot be written: the call that asked has been committed.
+        """
         for number in numbers:
-            await self._once(number)
+            try:
+                await self._once(number)
+            except JournalUnavailable as error:
+                log.warning("effect %d is left for later: %s", number, error.reason)
 
     async def tick(self) -> float | None:
         """Run what is due; return after how many seconds there may be more, None when nothing waits."""

@@ -72,6 +72,10 @@ class Performer:
                 operation, prepared = await self._before(service, call, principal)
             except ServiceError as error:
                 failure = error
+            except JournalUnavailable:
+                raise
+            except Exception as bug:
+                failure = own_mistake(call, bug)
         outcome, ctx = await self._commit(service, operation, call, principal, prepared, failure)
         self._on_commit(ctx)
         if ctx is not None and ctx.effects:
@@ -148,9 +152,7 @@ class Performer:
         except Exception as bug:
             if self._runtime.database.trouble(bug):
                 raise
-            log.exception("%s:%s failed (request %s)", operation.service, operation.name, ctx.call.request_id)
-            message = f"An internal error occurred; the server's log has it under request {ctx.call.request_id}."
-            outcome, effect = Outcome(error=ServiceError(message, code="InternalFailure", status=500)), None
+            outcome, effect = Outcome(error=own_mistake(ctx.call, bug)), None
         ctx.tx.undo()
         ctx.effects.clear()
         if effect is not None:
@@ -204,6 +206,13 @@ class Performer:
         self._metrics.requests.labels(call.service, call.operation.name, kind).inc()
         data = call.operation.name in self._services[call.service].rules.data_operations
         self._metrics.recorded.labels("data" if data else "management").inc()
+
+
+def own_mistake(call: Call, bug: Exception) -> ServiceError:
+    """Return what the caller sees of a bug: where to look it up, nothing of the bug itself."""
+    log.error("%s:%s failed (request %s)", call.service, call.operation.name, call.request_id, exc_info=bug)
+    message = f"An internal error occurred; the server's log has it under request {call.request_id}."
+    return ServiceError(message, code="InternalFailure", status=500)
 
 
 def _validation_code(service: Service, operation: str, problem: str) -> str:

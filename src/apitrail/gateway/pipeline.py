@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apitrail.errors import JournalUnavailable, ServiceError
-from apitrail.gateway.perform import Performer
+from apitrail.gateway.perform import Performer, own_mistake
 from apitrail.gateway.security import SecurityLog
 from apitrail.identity.credentials import Credentials
 from apitrail.identity.principal import Principal
@@ -183,6 +183,8 @@ class Pipeline:
                 status=503,
             )
             return _encode_error(route, refusal, call.request_id)
+        except Exception as bug:  # in the recording itself, so there is no record
+            return _encode_error(route, own_mistake(call, bug), call.request_id)
         if outcome.error is not None:
             return _encode_error(route, outcome.error, call.request_id)
         assert route.operation is not None

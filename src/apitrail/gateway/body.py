@@ -69,11 +69,15 @@ class Staging(AbstractContextManager["Staging"]):
             await asyncio.to_thread(self._spill)
 
     async def finish(self, request: HttpRequest, checksums: dict[str, str]) -> HttpRequest:
-        """Return the request with its body, in memory or staged."""
+        """Return the request with its body, in memory or staged.
+
+        checksums: of the trailer; they join the headers of a request whose body is in memory.
+        """
         if self._file is None:
             body = b"".join(self._parts)
             self._sha256.update(body)
-            return replace(request, body=body)
+            trailer = tuple((name.encode(), value.encode()) for name, value in checksums.items())
+            return replace(request, body=body, headers=request.headers + trailer)
         await asyncio.to_thread(self._spill)
         self._file.close()
         staged = StagedBody(self._path, self._size, self._sha256.hexdigest(), self._md5.hexdigest(), checksums)

@@ -1,6 +1,5 @@
 """The ASGI application: from the server's events to a request, and from an answer to bytes on the wire."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,7 +18,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 OWN = b"/_apitrail/"
-FILE_CHUNK_BYTES = 256 * 1024
+BODILESS = (204, 304)
 HEX_SHA256_LENGTH = 64
 
 
@@ -130,20 +129,18 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def send_response(response: HttpResponse, send: Send, *, head_only: bool = False) -> None:
-    """Send an answer; a file goes out in pieces."""
-    headers = list(response.headers)
-    length = response.file_length if response.file is not None else len(response.body)
-    if not any(name == b"content-length" for name, _ in headers) and response.status not in (204, 304):
+    """Send an answer; a stream goes out in pieces, and is closed whatever happens."""
+    headers, stream = list(response.headers), response.stream
+    length = stream.end - stream.start if stream is not None else len(response.body)
+    if not any(name == b"content-length" for name, _ in headers) and response.status not in BODILESS:
         headers.append((b"content-length", b"%d" % length))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if response.file is None or head_only:
-        await send({"type": "http.response.body", "body": b"" if head_only else response.body})
-        return
-    left = response.file_length
-    with await asyncio.to_thread(response.file.open, "rb") as file:
-        file.seek(response.file_offset)
-        while left > 0 and (chunk := await asyncio.to_thread(file.read, min(left, FILE_CHUNK_BYTES))):
-            left -= len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-    if left > 0 or response.file_length == 0:
-        await send({"type": "http.response.body", "body": b""})
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if stream is not None and not head_only:
+            async for chunk in stream.chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        body = b"" if head_only or stream is not None else response.body
+        await send({"type": "http.response.body", "body": body})
+    finally:
+        if stream is not None:
+            await stream.close()

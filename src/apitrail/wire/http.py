@@ -1,7 +1,9 @@
 """An HTTP request and response as plain values; nothing here opens a socket."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,30 @@ class HttpRequest:
         return None
 
 
+@runtime_checkable
+class BodyStream(Protocol):
+    """A large body that is still in a file or at another server: the bytes from start up to but without end."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Give the bytes in blocks, and close."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is open; harmless when repeated."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One answer. body: bytes, or a file (with offset and length) to be sent as it is."""
+    """One answer. stream: the body, where it is too large to be in memory; whoever sends the answer closes it."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
-    file: Path | None = None
-    file_offset: int = 0
-    file_length: int = 0
+    stream: BodyStream | None = None

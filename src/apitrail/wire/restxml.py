@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from apitrail.errors import ServiceError
 from apitrail.wire.faults import Fault, find_fault, host_id_of
-from apitrail.wire.http import HttpRequest, HttpResponse
+from apitrail.wire.http import BodyStream, HttpRequest, HttpResponse
 from apitrail.wire.models import OperationModel, ServiceModel, Shape
 from apitrail.wire.rest import (
     Header,
@@ -116,7 +116,10 @@ class RestXmlCodec:
             headers.append((b"content-type", media_type.encode()))
         headers += _id_headers(request_id, host_id)
         status = 206 if result.get("ContentRange") else status_of(operation, binding, result)
-        return HttpResponse(status, tuple(headers), b"" if operation.http.get("method") == "HEAD" else body)
+        if operation.http.get("method") == "HEAD":
+            return HttpResponse(status, tuple(headers))
+        stream = result.get(binding.payload) if binding.payload else None
+        return HttpResponse(status, tuple(headers), body, stream if isinstance(stream, BodyStream) else None)
 
     def encode_error(
         self, error: ServiceError, service: str | None, operation: OperationModel | None, request_id: str
@@ -222,9 +225,14 @@ def _payload_writer(writers: XmlWriters, member: Shape, binding: OutputBinding) 
     if member.type_name == "string":
         return lambda result: (raw_bytes(result.get(payload)), "application/json")
     if member.type_name == "blob":
-        return lambda result: (raw_bytes(result.get(payload)), "binary/octet-stream")
+        return lambda result: (_held_bytes(result.get(payload)), "binary/octet-stream")
     write = _xml_writer(writers.members_writer(member), member.serialization.get("name", payload))
     return lambda result: write(result.get(payload) or {})
+
+
+def _held_bytes(value: Any) -> bytes:
+    """Return the bytes of a payload that is in memory; those of a stream are sent as they come."""
+    return b"" if isinstance(value, BodyStream) else raw_bytes(value)
 
 
 def _xml_writer(write: XmlWriter, root: str) -> Writer:

@@ -5,7 +5,6 @@ from typing import Any
 
 from apitrail.identity.principal import Principal
 from apitrail.objects.bucket import Bucket, ObjectBody, ObjectInfo
-from apitrail.objects.content import FolderBody
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
@@ -15,7 +14,6 @@ from apitrail.services.s3.conditions import check_read, part_range, read_range
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import answer
 from apitrail.services.s3.names import owner
-from apitrail.services.s3.sent import SentFile
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
@@ -33,7 +31,7 @@ class Found:
     start: int = 0
     end: int = 0
     partial: bool = False
-    body: bytes | SentFile = b""
+    body: bytes | ObjectBody = b""
 
 
 async def find_object(runtime: Runtime, call: Call, principal: Principal) -> tuple[Doc, Bucket, ObjectInfo]:
@@ -77,10 +75,9 @@ async def open_object(runtime: Runtime, call: Call, principal: Principal) -> Fou
     raise refuse("SlowDown", "The object changes faster than it can be read.")
 
 
-async def _content(body: ObjectBody) -> bytes | SentFile:
-    if isinstance(body, FolderBody) and body.end - body.start > MEMORY_BYTES_MAX:
-        return SentFile(body)
-    return await body.read()
+async def _content(body: ObjectBody) -> bytes | ObjectBody:
+    """Return the bytes of a small object; a large one stays open and is sent in pieces."""
+    return body if body.end - body.start > MEMORY_BYTES_MAX else await body.read()
 
 
 def describe(found: Found, params: Params) -> dict[str, Any]:

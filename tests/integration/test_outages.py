@@ -97,7 +97,10 @@ def test_a_removed_journal_stops_every_call_with_a_reason(make_server: Callable[
 def mounted(path: Path) -> bool:
     """Mount a small file system; False where that is not allowed."""
     path.mkdir()
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(path)], capture_output=True).returncode == 0
+    return (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(path)], capture_output=True).returncode
+        == 0
+    )
 
 
 def test_a_full_disk_refuses_calls_and_recovers(tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def play(server: Running, client: Any) -> None:
     build = make_build(server, client)
     fleet = client.create_fleet(BuildId=build, **FLEET)["FleetAttributes"]["FleetId"]
     wait(lambda: client.describe_fleet_attributes(FleetIds=[fleet])["FleetAttributes"][0]["Status"] == "ACTIVE")
-    made = client.create_game_session(FleetId=fleet, MaximumPlayerSessionCount=2, GameProperties=[{"Key": "m", "Value": "1"}])
+    made = client.create_game_session(
+        FleetId=fleet, MaximumPlayerSessionCount=2, GameProperties=[{"Key": "m", "Value": "1"}]
+    )
     session = made["GameSession"]["GameSessionId"]
     wait(lambda: client.describe_game_sessions(GameSessionId=session)["GameSessions"][0]["Status"] == "ACTIVE")
     player = client.create_player_session(GameSessionId=session, PlayerId="p1")["PlayerSession"]
@@ -95,15 +97,31 @@ def test_the_aws_cli_does_the_main_job(server: Running, tmp_path: Path) -> None:
     server.aws("cloudtrail", "create-trail", "--name", "cli", "--s3-bucket-name", "cli-audit")
     server.aws("cloudtrail", "start-logging", "--name", "cli")
     uploaded = server.aws(
-        "gamelift", "upload-build", "--name", "cli", "--build-version", "1", "--build-root", str(build_root),
-        "--operating-system", "AMAZON_LINUX_2023",
+        "gamelift",
+        "upload-build",
+        "--name",
+        "cli",
+        "--build-version",
+        "1",
+        "--build-root",
+        str(build_root),
+        "--operating-system",
+        "AMAZON_LINUX_2023",
     )
     build = uploaded.split("Build ID: ")[1].split()[0]
     client = server.client("gamelift")
     wait(lambda: ready(client.describe_build(BuildId=build)["Build"]))
     made = server.aws(
-        "gamelift", "create-fleet", "--name", "cli", "--build-id", build, "--ec2-instance-type", "c5.large",
-        "--runtime-configuration", json.dumps(FLEET["RuntimeConfiguration"]),
+        "gamelift",
+        "create-fleet",
+        "--name",
+        "cli",
+        "--build-id",
+        build,
+        "--ec2-instance-type",
+        "c5.large",
+        "--runtime-configuration",
+        json.dumps(FLEET["RuntimeConfiguration"]),
     )
     fleet = made["FleetAttributes"]["FleetId"]
     wait(lambda: client.describe_fleet_attributes(FleetIds=[fleet])["FleetAttributes"][0]["Status"] == "ACTIVE")
@@ -115,8 +133,12 @@ def test_the_aws_cli_does_the_main_job(server: Running, tmp_path: Path) -> None:
     server.aws("gamelift", "create-player-session", "--game-session-id", arn, "--player-id", "p1")
     server.aws("gamelift", "update-game-session", "--game-session-id", arn, "--name", "cli round")
     found = server.aws(
-        "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue=UpdateGameSession",
-        "--max-items", "1",
+        "cloudtrail",
+        "lookup-events",
+        "--lookup-attributes",
+        "AttributeKey=EventName,AttributeValue=UpdateGameSession",
+        "--max-items",
+        "1",
     )
     assert json.loads(found["Events"][0]["CloudTrailEvent"])["requestParameters"]["name"] == "cli round"
 
@@ -142,8 +164,17 @@ def test_the_aws_cli_assumes_a_role(server: Running) -> None:
     iam.put_user_policy(UserName="dana", PolicyName="p", PolicyDocument=policy)
     key = iam.create_access_key(UserName="dana")["AccessKey"]
     dana = {**server.env, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    command = ["sts", "assume-role", "--role-arn", f"arn:aws:iam::{ACCOUNT}:role/Deployer", "--role-session-name", "d-42"]
-    done = subprocess.run([str(Path(os.sys.executable).parent / "aws"), *command], env=dana, capture_output=True, text=True)
+    command = [
+        "sts",
+        "assume-role",
+        "--role-arn",
+        f"arn:aws:iam::{ACCOUNT}:role/Deployer",
+        "--role-session-name",
+        "d-42",
+    ]
+    done = subprocess.run(
+        [str(Path(os.sys.executable).parent / "aws"), *command], env=dana, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     credentials = json.loads(done.stdout)["Credentials"]
     keys = [credentials[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
@@ -157,7 +188,12 @@ def test_the_aws_cli_assumes_a_role(server: Running) -> None:
 @pytest.mark.parametrize("protocol", ["json", "cbor"])
 def test_the_javascript_sdk_plays_a_game(server: Running, protocol: str) -> None:
     done = subprocess.run(
-        ["node", "play.mjs", protocol], cwd=ROOT / "tests" / "js", env=server.env, capture_output=True, text=True, timeout=120
+        ["node", "play.mjs", protocol],
+        cwd=ROOT / "tests" / "js",
+        env=server.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)

@@ -75,7 +75,14 @@ class Scene:
         return self.runner.run(self.database.read(work))
 
     def trail(self, **more: Any) -> dict[str, Any]:
-        trail = {"Name": "audit", "TrailARN": ARN, "HomeRegion": REGION, "S3BucketName": "logs", "_Logging": True, **more}
+        trail = {
+            "Name": "audit",
+            "TrailARN": ARN,
+            "HomeRegion": REGION,
+            "S3BucketName": "logs",
+            "_Logging": True,
+            **more,
+        }
 
         def work(tx: Tx) -> None:
             TRAILS.at(tx, ACCOUNT, REGION).put("audit", trail)
@@ -292,9 +299,7 @@ def test_one_trails_missing_bucket_does_not_hold_up_another(tmp_path: Path) -> N
     good, bad = Faulty(), Faulty()
     bad.fail_before = 1000
     buckets: dict[str, Bucket] = {"logs": bad, "other": good}  # type: ignore[dict-item]
-    scene.deliverer = Deliverer(
-        scene.database, buckets.__getitem__, scene.delivery, scene.clock, scene.ids, Metrics()
-    )
+    scene.deliverer = Deliverer(scene.database, buckets.__getitem__, scene.delivery, scene.clock, scene.ids, Metrics())
     scene.trail()
     arn = ARN.replace("audit", "second")
     second = {"Name": "second", "TrailARN": arn, "HomeRegion": REGION, "S3BucketName": "other", "_Logging": True}

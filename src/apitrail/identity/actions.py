@@ -16,9 +16,51 @@ from apitrail.wire.models import service_model
 
 ANY = ["*"]
 
-# operations that need no permission, or that decide for themselves: AssumeRole asks the role's trust policy as well
+_TOPIC_OPERATIONS = (
+    "AddPermission",
+    "ConfirmSubscription",
+    "DeleteTopic",
+    "GetSubscriptionAttributes",
+    "GetTopicAttributes",
+    "ListSubscriptionsByTopic",
+    "ListTagsForResource",
+    "Publish",
+    "PublishBatch",
+    "RemovePermission",
+    "SetSubscriptionAttributes",
+    "SetTopicAttributes",
+    "Subscribe",
+    "TagResource",
+    "Unsubscribe",
+    "UntagResource",
+)
+_QUEUE_OPERATIONS = (
+    "AddPermission",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "DeleteQueue",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "ListQueueTags",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "RemovePermission",
+    "SendMessage",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+)
+
+# operations that need no permission, or that decide for themselves: AssumeRole asks the role's trust policy as well, and
+# what addresses a topic or a queue asks its policy
 SELF_DECIDED = frozenset(
     {
+        *(("sns", name) for name in _TOPIC_OPERATIONS),
+        *(("sqs", name) for name in _QUEUE_OPERATIONS),
         ("sts", "AssumeRole"),
         ("sts", "AssumeRoleWithSAML"),
         ("sts", "AssumeRoleWithWebIdentity"),
@@ -244,11 +286,18 @@ def _sns(asking: Asking) -> list[str]:
     return ANY
 
 
+def _sqs(asking: Asking) -> list[str]:
+    if asking.operation == "CreateQueue":
+        return [asking.arn("sqs", str(asking.params.get("QueueName", "")))]
+    return ANY
+
+
 _FINDERS: dict[str, Callable[[Asking], list[str]]] = {
     "cloudtrail": _cloudtrail,
     "gamelift": _gamelift,
     "iam": _iam,
     "s3": _s3,
     "sns": _sns,
+    "sqs": _sqs,
     "sts": _sts,
 }

@@ -62,7 +62,7 @@ class EffectRunner:
             pause = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(effect.attempts, 10))
             again = runtime.clock.now().timestamp() + pause
             reason = f"{type(error).__name__}: {error}"
-            await runtime.database.write(lambda tx: later.put_off_effect(tx, number, again, reason), durable=False)
+            await runtime.database.write(lambda tx: later.put_off_effect(tx, number, again, reason))
             return False
         await runtime.database.write(lambda tx: later.drop_effect(tx, number), durable=False)
         return True

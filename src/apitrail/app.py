@@ -36,7 +36,9 @@ from apitrail.store.resources import Doc, decode_doc
 from apitrail.store.sqlite import SqliteDatabase
 from apitrail.telemetry import Metrics
 from apitrail.trail.deliver import Deliverer
+from apitrail.trail.digests import Digester
 from apitrail.trail.follow import Course
+from apitrail.trail.keys import KeyRing
 from apitrail.trail.status import region_status, trail_status
 from apitrail.trail.trails import TRAILS
 from apitrail.wire.call import Call
@@ -100,6 +102,16 @@ class App:
         self.deliverer = Deliverer(
             self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics
         )
+        keys = KeyRing(self.database, self.data_dir / "keys", settings.digest.passphrase_file, self.clock)
+        self.digester = Digester(
+            self.database,
+            self.trail_bucket,
+            keys,
+            settings.digest,
+            settings.delivery.retry_max_s,
+            self.clock,
+            self.metrics,
+        )
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -108,6 +120,7 @@ class App:
             TimerWorker(self.database, self.clock, self._performer.context, self._committed),
             EffectWorker(self._effects),
             self.deliverer,
+            self.digester,
             Indexer(self.database, self.index),
             self.credentials,
             Pruner(self.database, self.clock, self.settings.journal),

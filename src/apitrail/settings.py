@@ -99,6 +99,17 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     s3_region: str = "us-east-1"
 
 
+class Digest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Digest files, which prove log files (log file validation).
+
+    period_s: one digest per trail, account and region at this distance. passphrase_file: a file with the passphrase that
+    protects the private keys in the data directory's `keys`; without one their file mode does.
+    """
+
+    period_s: Count = 3600
+    passphrase_file: str = ""
+
+
 class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     """How GameLift behaves.
 
@@ -153,6 +164,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     capture: Capture = field(default_factory=Capture)
     journal: Journal = field(default_factory=Journal)
     delivery: Delivery = field(default_factory=Delivery)
+    digest: Digest = field(default_factory=Digest)
     gamelift: GameLift = field(default_factory=GameLift)
     sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)

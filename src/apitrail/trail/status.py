@@ -37,6 +37,13 @@ def region_status(tx: Tx, trail: str, region: str | None) -> RegionStatus:
     return RegionStatus(row[0], row[1], row[2] or "") if row else RegionStatus()
 
 
+def digest_status(tx: Tx, trail: str, region: str) -> RegionStatus:
+    """Return the deliveries of a trail's digest files in a region."""
+    sql = "SELECT success_at, attempt_at, error FROM digest_deliveries WHERE trail = ? AND region = ?"
+    row = tx.one(sql, (trail, region))
+    return RegionStatus(*row) if row else RegionStatus()
+
+
 def trail_status(tx: Tx, trail: str, course: Course | None) -> TrailStatus:
     """Return a trail's account of its events. course: what the follower has taken in since the last seal, if it knows it.
 

@@ -1,14 +1,14 @@
 """CloudTrail's own API: trails, their logging and status, tags, selectors, and look-up of events.
 
 errors: the exceptions. names: rules for names and ARNs. access: finding a trail. trails: create, change, list. logging: start,
-stop, status. selectors, tags, lookup: what they say. records: how calls are recorded.
+stop, status. selectors, tags, lookup: what they say. keys: public keys of digest files. records: how calls are recorded.
 """
 
-from apitrail.services.cloudtrail import logging, lookup, selectors, tags, trails
+from apitrail.services.cloudtrail import keys, logging, lookup, selectors, tags, trails
 from apitrail.services.cloudtrail.records import RULES
 from apitrail.services.operation import Service
 
-__all__ = ["SERVICE", "logging", "lookup", "selectors", "tags", "trails"]
+__all__ = ["SERVICE", "keys", "logging", "lookup", "selectors", "tags", "trails"]
 
 SERVICE = Service(
     "cloudtrail",
@@ -22,6 +22,7 @@ SERVICE = Service(
             "ListTags",
             "GetEventSelectors",
             "LookupEvents",
+            "ListPublicKeys",
         )
     ),
     validation_code="InvalidParameterException",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from apitrail.services.cloudtrail.access import get_own_trail, get_trail, put_trail
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
-from apitrail.trail.status import region_status
+from apitrail.trail.chains import begin_validation, end_validation
+from apitrail.trail.status import digest_status, region_status
 from apitrail.trail.trails import close_span, open_span
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def start_logging(ctx: Context, params: "StartLoggingRequestTypeDef") -> dict[st
         trail |= {"_Logging": True, "_StartedAt": ctx.now}
         put_trail(ctx, trail)
         open_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        if trail["LogFileValidationEnabled"]:
+            begin_validation(ctx.tx, trail, ctx.account, ctx.now)
     return {}
 
 
@@ -42,6 +45,7 @@ def stop_logging(ctx: Context, params: "StopLoggingRequestTypeDef") -> dict[str,
         trail |= {"_Logging": False, "_StoppedAt": ctx.now}
         put_trail(ctx, trail)
         close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
+        end_validation(ctx.tx, trail["TrailARN"], ctx.next_seq())
     return {}
 
 
@@ -53,12 +57,15 @@ def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> di
     """
     trail = get_trail(ctx, params["Name"])
     status = region_status(ctx.tx, trail["TrailARN"], ctx.region)
+    digests = digest_status(ctx.tx, trail["TrailARN"], ctx.region)
     delivered, attempted = _time(status.success_at), _time(status.attempt_at)
     started, stopped = trail.get("_StartedAt"), trail.get("_StoppedAt")
     answer = {
         "IsLogging": trail["_Logging"],
         "LatestDeliveryTime": delivered,
         "LatestDeliveryError": status.error or None,
+        "LatestDigestDeliveryTime": _time(digests.success_at),
+        "LatestDigestDeliveryError": digests.error or None,
         "StartLoggingTime": started,
         "StopLoggingTime": stopped,
         "LatestDeliveryAttemptTime": _text(attempted),

@@ -20,6 +20,7 @@ from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
 from apitrail.store.resources import Doc
+from apitrail.trail.chains import begin_validation, end_validation, is_validated, move_validation
 from apitrail.trail.trails import TRAILS, close_span, renew_span
 from apitrail.wire.call import Call
 
@@ -39,7 +40,6 @@ NOT_SERVED = {
     "CloudWatchLogsRoleArn": "delivery to CloudWatch Logs",
     "KmsKeyId": "encryption with KMS",
     "IsOrganizationTrail": "an organization trail",
-    "EnableLogFileValidation": "log file validation",
 }
 SETTINGS = ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail", "IncludeGlobalServiceEvents", "RecursiveLogging")
 IN_ANSWERS = (
@@ -125,6 +125,7 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     put_trail(ctx, trail)
     if trail["_Logging"]:
         renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        _renew_validation(ctx, trail)
     return _answer(trail)
 
 
@@ -137,6 +138,7 @@ def delete_trail(ctx: Context, params: "DeleteTrailRequestTypeDef") -> dict[str,
     """
     trail = get_own_trail(ctx, params["Name"])
     close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
+    end_validation(ctx.tx, trail["TrailARN"], ctx.next_seq())
     TRAILS(ctx).delete(trail["Name"])
     keep_tags(ctx, trail["TrailARN"], {})
     return {}
@@ -206,10 +208,22 @@ def _check_quota(ctx: Context, trail: Doc) -> None:
         raise MaximumNumberOfTrailsExceededException(f"User: {ctx.account} already has {limit} trails in {ctx.region}.")
 
 
+def _renew_validation(ctx: Context, trail: Doc) -> None:
+    """Let digests begin, end, or move with the settings of a trail that logs."""
+    if not trail["LogFileValidationEnabled"]:
+        end_validation(ctx.tx, trail["TrailARN"], ctx.next_seq())
+    elif is_validated(ctx.tx, trail["TrailARN"]):
+        move_validation(ctx.tx, trail)
+    else:
+        begin_validation(ctx.tx, trail, ctx.account, ctx.now)
+
+
 def _apply(trail: Doc, params: Any) -> None:
     for member in SETTINGS:
         if member in params:
             trail[member] = params[member]
+    if "EnableLogFileValidation" in params:
+        trail["LogFileValidationEnabled"] = params["EnableLogFileValidation"]
     if not trail.get("S3KeyPrefix"):
         trail.pop("S3KeyPrefix", None)
 

@@ -58,6 +58,11 @@ def drop_timer(tx: Tx, id: int) -> bool:
     return tx.run("DELETE FROM timers WHERE id = ?", (id,)) == 1
 
 
+def put_off_timer(tx: Tx, id: int, due: float) -> None:
+    """Give a timer another time."""
+    tx.run("UPDATE timers SET due = ? WHERE id = ?", (due, id))
+
+
 def add_effect(tx: Tx, now: float, kind: str, account: str, region: str, doc: Doc) -> int:
     """Note that something must happen outside; return its number."""
     sql = "INSERT INTO effects (kind, account, region, doc, next_at) VALUES (?, ?, ?, ?, ?)"

@@ -4,16 +4,20 @@ What is due together is handed to the database together and shares commits; the 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from apitrail.clock import Clock
+from apitrail.errors import JournalUnavailable
 from apitrail.services.context import Context
 from apitrail.services.operation import TIMERS
 from apitrail.store import later
 from apitrail.store.database import Database, Tx
 from apitrail.store.later import Timer
 
+log = logging.getLogger("apitrail.workers")
 BATCH = 200
+PAUSE_AFTER_FAILURE_S = 60.0
 MakeContext = Callable[[Tx, str, str], Context]
 
 
@@ -31,14 +35,29 @@ class TimerWorker:
         self._committed = committed
 
     async def tick(self) -> float | None:
-        """Run what is due; return when the next timer is due, in seconds."""
+        """Run what is due; return when the next timer is due, in seconds. Raises: what a timer failed of, after the others."""
         now = self._clock.now().timestamp()
         due = await self._database.read(lambda tx: later.due_timers(tx, now, BATCH))
-        await asyncio.gather(*(self._fire(timer) for timer in due))
+        failures = await asyncio.gather(*(self._try(timer) for timer in due))
+        for failure in filter(None, failures):
+            raise failure
         if due:
             return 0.0
         following = await self._database.read(later.next_timer)
         return None if following is None else max(0.0, following - self._clock.now().timestamp())
+
+    async def _try(self, timer: Timer) -> Exception | None:
+        """Run a timer; return why it failed. One that fails is undone and put off, so that it holds up no other."""
+        try:
+            await self._fire(timer)
+        except JournalUnavailable:
+            raise
+        except Exception as failure:
+            log.error("timer %s (%d) failed; it runs again in %g s", timer.kind, timer.id, PAUSE_AFTER_FAILURE_S)
+            again = self._clock.now().timestamp() + PAUSE_AFTER_FAILURE_S
+            await self._database.write(lambda tx: later.put_off_timer(tx, timer.id, again))
+            return failure
+        return None
 
     async def _fire(self, timer: Timer) -> None:
         def work(tx: Tx) -> Context | None:

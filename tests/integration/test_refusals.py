@@ -1,5 +1,7 @@
 """Who is not let in: refused with the code that AWS uses, in the caller's protocol, and nothing is changed or recorded."""
 
+import hashlib
+import hmac
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,6 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from conftest import REGION, Running
+from load import credential
+
+from apitrail.identity.signer import sign_headers
 
 BODY = b'{"LocationName":"custom-place"}'
 Change = Callable[[AWSRequest], None]
@@ -27,7 +32,7 @@ def signed(server: Running, *, token: str | None = None, key: str = "", secret: 
 
 def send(request: AWSRequest) -> tuple[int, bytes]:
     prepared = request.prepare()
-    ask = urllib.request.Request(prepared.url, prepared.body, dict(prepared.headers), method="POST")
+    ask = urllib.request.Request(prepared.url, prepared.body, dict(prepared.headers), method=prepared.method)
     try:
         with urllib.request.urlopen(ask) as answer:
             return answer.status, answer.read()
@@ -120,3 +125,49 @@ def test_the_same_signature_may_come_twice_within_its_time(server: Running) -> N
     assert send(request)[0] == 200
     assert b"ConflictException" in send(request)[1]
     assert len(events_of(server, "CreateLocation")) == 2
+
+
+def chunked(server: Running, chunks: list[bytes]) -> AWSRequest:
+    """Return a PUT whose body is signed chunk by chunk, as SDKs of other languages send it over plain http."""
+    key, secret = server.keys
+    at = datetime.now(UTC)
+    content = b"".join(chunks)
+    headers = {
+        "host": server.endpoint.removeprefix("http://"),
+        "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "x-amz-decoded-content-length": str(len(content)),
+        "content-encoding": "aws-chunked",
+    }
+    url = server.endpoint + "/chunks/object"
+    signed_headers = sign_headers("PUT", url, headers, b"", credential(key, secret), REGION, "s3", at)
+    seed = signed_headers["authorization"].rpartition("=")[2]
+    scope = f"{at:%Y%m%d}/{REGION}/s3/aws4_request"
+    signing = b"AWS4" + secret.encode()
+    for part in (f"{at:%Y%m%d}", REGION, "s3", "aws4_request"):
+        signing = hmac.digest(signing, part.encode(), "sha256")
+    framed = b""
+    for chunk in [*chunks, b""]:
+        empty, digest = hashlib.sha256(b"").hexdigest(), hashlib.sha256(chunk).hexdigest()
+        text = f"AWS4-HMAC-SHA256-PAYLOAD\n{at:%Y%m%dT%H%M%SZ}\n{scope}\n{seed}\n{empty}\n{digest}"
+        seed = hmac.digest(signing, text.encode(), "sha256").hex()
+        framed += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(chunk), seed.encode(), chunk)
+    return AWSRequest("PUT", url, signed_headers, framed)
+
+
+def test_a_chunk_that_comes_twice_or_out_of_order_is_refused(server: Running) -> None:
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="chunks", CreateBucketConfiguration={"LocationConstraint": REGION})
+    first, second = b"a" * 70_000, b"b" * 70_000
+    good = chunked(server, [first, second])
+    frames = [good.data[: 70_000 + 88], good.data[70_000 + 88 : 140_000 + 176], good.data[140_000 + 176 :]]
+    assert b"".join(frames) == good.data
+    for order in ([0, 0, 2], [1, 0, 2], [0, 1], [0, 2]):
+        bad = chunked(server, [first, second])
+        bad.data = b"".join(frames[number] for number in order)
+        bad.headers.replace_header("authorization", good.headers["authorization"])
+        bad.headers.replace_header("x-amz-date", good.headers["x-amz-date"])
+        status, body = send(bad)
+        assert status in (400, 403), body
+        assert s3.list_objects_v2(Bucket="chunks")["KeyCount"] == 0
+    assert send(good)[0] == 200
+    assert s3.get_object(Bucket="chunks", Key="object")["Body"].read() == first + second

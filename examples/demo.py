@@ -154,8 +154,9 @@ def play(callers: dict[str, Caller], facts: dict[str, Any]) -> str:
     user.update_fleet_capacity(FleetId=fleet, DesiredInstances=4, MaxSize=4)
     wait_for("four instances", lambda: len(user.describe_instances(FleetId=fleet)["Instances"]) == 4)
     for name in ("root", "role session", "federated user"):
-        play_session(lambda operation, params, client=callers[name].gamelift: call(client, operation, params), fleet)
-    play_session(lambda operation, params: service_call(facts, operation, params), fleet)
+        client = callers[name].gamelift
+        play_session(lambda operation, params, client=client: call(client, operation, params), fleet, user)
+    play_session(lambda operation, params: service_call(facts, operation, params), fleet, user)
     with suppress(ClientError):
         callers["guest"].gamelift.delete_fleet(FleetId=fleet)
     with suppress(ClientError):
@@ -177,16 +178,17 @@ def service_call(facts: dict[str, Any], operation: str, params: dict[str, Any]) 
     return json.load(urllib.request.urlopen(request))
 
 
-def play_session(make: Callable[[str, dict[str, Any]], Any], fleet: str) -> None:
-    """Create a game session, let a player in, and change it."""
+def play_session(make: Callable[[str, dict[str, Any]], Any], fleet: str, user: Any) -> None:
+    """Create a game session, let a player in once it is active, and change it."""
     made = make("CreateGameSession", {"FleetId": fleet, "MaximumPlayerSessionCount": 8, "Name": "first round"})
     session = made["GameSession"]["GameSessionId"]
 
-    def joined() -> Any:
-        with suppress(ClientError, urllib.error.HTTPError):
-            return make("CreatePlayerSession", {"GameSessionId": session, "PlayerId": "player-1"})
+    def active() -> bool:
+        found = user.describe_game_sessions(GameSessionId=session)["GameSessions"]
+        return bool(found[0]["Status"] == "ACTIVE")
 
-    wait_for("active game session", joined)
+    wait_for("active game session", active)
+    make("CreatePlayerSession", {"GameSessionId": session, "PlayerId": "player-1"})
     make("UpdateGameSession", {"GameSessionId": session, "Name": "last round"})
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from threading import local
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from apitrail.errors import JournalUnavailable
@@ -105,8 +105,12 @@ class SqliteDatabase:
         self._batch: asyncio.Task[None] | None = None
         self._commits = ThreadPoolExecutor(1, "journal-commit")
         self._reads = ThreadPoolExecutor(READERS, "store-read")
-        self._thread = local()
-        self._readers: list[sqlite3.Connection] = []
+        # Opened now: a path whose file was removed later would be made anew, and empty, by opening it.
+        self._readers = [_connect(path, read_only=True) for _ in range(READERS + 1)]
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for reader in self._readers:
+            reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._idle.put(reader)
 
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Run work and return its result after the commit.
@@ -230,15 +234,15 @@ class SqliteDatabase:
         return "" if _file_id(self.path) == self._file_id else f"{self.path} was removed or replaced"
 
     def _read(self, work: Work[T]) -> T:
-        connection = getattr(self._thread, "connection", None)
-        if connection is None:
-            connection = self._thread.connection = _connect(self.path, read_only=True)
-            self._readers.append(connection)
-        connection.execute("BEGIN")
+        connection = self._idle.get()
         try:
-            return work(SqliteTx(connection))
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteTx(connection))
+            finally:
+                connection.execute("ROLLBACK")
         finally:
-            connection.execute("ROLLBACK")
+            self._idle.put(connection)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

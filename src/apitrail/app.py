@@ -90,6 +90,7 @@ class App:
         self.credentials = StoredCredentials(self.database, self.clock)
         self.index = EventIndex(self.data_dir / INDEX_FILE)
         self._started_at = self.clock.monotonic()
+        self._losses_counted = 0
         self._buckets: dict[str, Bucket] = {}
         self._trail_buckets: dict[str, Bucket] = {}
         self._effects = EffectRunner(self)
@@ -263,7 +264,9 @@ class App:
         return failing
 
     def figures(self) -> None:
-        """Bring the gauges up to date."""
+        """Bring the figures up to date that nobody counts as it happens."""
+        self.metrics.dropped.labels("batch").inc(self.database.lost - self._losses_counted)
+        self._losses_counted = self.database.lost
         self.metrics.journal_bytes.set(self.database.size())
         oldest = [
             item.oldest for course in self.deliverer.follower.courses.values() for item in course.waiting.values()
@@ -288,9 +291,8 @@ class App:
 
     def dropped(self) -> int:
         """Return how many answered calls have no record: lost in `batch`, let pass in `blocking`."""
-        return self.database.lost + int(
-            sum(s.value for m in self.metrics.dropped.collect() for s in m.samples if s.name.endswith("_total"))
-        )
+        self.figures()
+        return int(sum(s.value for m in self.metrics.dropped.collect() for s in m.samples if s.name.endswith("_total")))
 
     def _trails(self, tx: Tx) -> list[dict[str, Any]]:
         now = self.clock.now().timestamp()

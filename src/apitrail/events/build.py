@@ -133,7 +133,7 @@ def build_event(
     event["requestID"] = cut_text(call.request_id)
     event["eventID"] = event_id
     if plan.data or not compatible:
-        _add_kind(event, call, principal, rules, plan, result)
+        _add_kind(event, call, rules, plan, result, account, is_copy=account != principal.account)
     else:
         event["eventType"] = API_CALL
     event["recipientAccountId"] = account
@@ -178,17 +178,20 @@ def _add_outcome(
 def _add_kind(
     event: Event,
     call: Call,
-    principal: Principal,
     rules: RecordRules,
     plan: _Plan,
     result: dict[str, Any] | None,
+    account: str,
+    *,
+    is_copy: bool,
 ) -> None:
+    """Add what kind of event it is, and its resources as the account that gets it may see them."""
     event["readOnly"] = plan.read_only
     failed = "errorCode" in event
     if rules.resources is not None:
-        account, region = principal.account, event["awsRegion"]
-        resources = rules.resources(account, region, call.params, None if failed else result)[:RESOURCE_COUNT_MAX]
-        if plan.data and failed and event["errorCode"].startswith(DENIALS):
+        found = rules.resources(account, event["awsRegion"], call.params, None if failed else result)
+        resources = found[:RESOURCE_COUNT_MAX]
+        if plan.data and failed and not is_copy and event["errorCode"].startswith(DENIALS):
             resources = [_without_foreign_account(item, account) for item in resources]
         if resources:
             event["resources"] = resources

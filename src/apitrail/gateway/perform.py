@@ -155,27 +155,35 @@ class Performer:
             outcome, effect = Outcome(error=own_mistake(ctx.call, bug)), None
         ctx.tx.undo()
         ctx.effects.clear()
+        ctx.recipients.clear()
         if effect is not None:
             effect(ctx)
         return outcome
 
     def _record(self, ctx: Context, service: Service, call: Call, principal: Principal, outcome: Outcome) -> None:
-        rules = service.rules
-        event = build_bytes(
-            call,
-            principal,
-            rules,
-            result=outcome.result,
-            error=outcome.error,
-            at=ctx.now,
-            event_id=ctx.ids.uuid(),
-            options=self._options,
-            additional=ctx.additional,
-        )
-        data = call.operation.name in rules.data_operations
+        """Append the event, once per account that it concerns: the caller's, and those that own what was touched."""
+        if service.owners is not None:
+            ctx.recipients.extend(service.owners(ctx, outcome.result if outcome.error is None else None))
+        accounts = dict.fromkeys((principal.account, *ctx.recipients))
+        shared = ctx.ids.uuid() if len(accounts) > 1 else None
+        data = call.operation.name in service.rules.data_operations
         category = journal.DATA if data else journal.MANAGEMENT
-        region = rules.region_of(call.region)
-        journal.append(ctx.tx, principal.account, region, category, int(ctx.now.timestamp()), event)
+        region, at = service.rules.region_of(call.region), int(ctx.now.timestamp())
+        for account in accounts:
+            event = build_bytes(
+                call,
+                principal,
+                service.rules,
+                result=outcome.result,
+                error=outcome.error,
+                at=ctx.now,
+                event_id=ctx.ids.uuid(),
+                options=self._options,
+                additional=ctx.additional,
+                recipient=account,
+                shared_event_id=shared,
+            )
+            journal.append(ctx.tx, account, region, category, at, event)
 
     def context(
         self,

@@ -21,7 +21,7 @@ class Context:
     principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
     effects: numbers of the effects asked for; the answer waits for them. timer_count: timers
     asked for. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
-    additional: what the record's additionalEventData shall hold.
+    additional: what the record's additionalEventData shall hold. recipients: accounts that get a copy of the record.
     """
 
     tx: Tx
@@ -38,6 +38,7 @@ class Context:
     timer_count: int = 0
     woken: list[str] = field(default_factory=list)
     additional: dict[str, Any] | None = None
+    recipients: list[str] = field(default_factory=list)
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
         """Return an ARN of this account and region; "" leaves a part empty."""
@@ -57,6 +58,13 @@ class Context:
     def wake(self, name: str) -> None:
         """Ask for a worker, or for one who waits for an arrival of this name, to go on after the commit."""
         self.woken.append(name)
+
+    def also_record(self, account: str) -> None:
+        """Give a copy of this call's record to another account, which owns something that the call has touched.
+
+        The copy names the caller as a foreign account. A call that fails has none, unless the error's effect asks for it.
+        """
+        self.recipients.append(account)
 
     def next_seq(self) -> int:
         """Return the seq that this call's own event will have in the journal (of its first row)."""

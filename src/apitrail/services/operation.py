@@ -17,7 +17,7 @@ An operation is a function with the operation's name in snake case, `create_flee
 The package of the function (`apitrail.services.<service>.<family>`) tells the service.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -34,6 +34,7 @@ Prepare = Callable[[Runtime, Call, Principal], Awaitable[Any]]
 TimerBody = Callable[[Context, Doc], None]
 EffectBody = Callable[[Runtime, "Deed"], Awaitable[None]]
 Observer = Callable[[Runtime, "Deed"], Awaitable[None]]
+Owners = Callable[[Context, dict[str, Any] | None], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Service:
     may pass unrecorded in capture mode `blocking`. validation_code: the error for parameters that break the model;
     validation_codes: others for single members (`LookupEvents.maxResults`).
     denied_code: the error when policies refuse; denied_status its HTTP status.
+    owners: accounts that own what a call touched, whether it succeeded or not, from its context and its result (None for a
+    failed call); each gets a copy of the record. For services where the bodies do not say it themselves, `ctx.also_record`.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Service:
     validation_codes: Mapping[str, str] = field(default_factory=dict)
     denied_code: str = "AccessDeniedException"
     denied_status: int = 400
+    owners: Owners | None = None
 
     @property
     def operations(self) -> dict[str, Operation]:

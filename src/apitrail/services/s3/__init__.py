@@ -1,15 +1,27 @@
 """Amazon S3, over the buckets of this server. buckets, configuration: of buckets. listing, reading, writing: of objects.
 multipart, uploads: uploads in parts. access: who may reach what. bodies, checksums, conditions, facts, sent: bytes in and
 out. claims, effects: what must hold before, and happen after, a transaction. names, errors, records: tables.
+owners: who else gets the record of a call.
 
 Not served: versions, lifecycle, object lock, ACLs but the default, encryption, and evaluating bucket policies.
 """
 
 from apitrail.services.operation import Service
-from apitrail.services.s3 import buckets, configuration, effects, listing, multipart, reading, uploads, writing
+from apitrail.services.s3 import (
+    buckets,
+    configuration,
+    effects,
+    listing,
+    multipart,
+    reading,
+    settings,
+    uploads,
+    writing,
+)
+from apitrail.services.s3.owners import owners
 from apitrail.services.s3.records import FREE, RULES
 
-FAMILIES = (buckets, configuration, listing, reading, writing, multipart, uploads, effects)
+FAMILIES = (buckets, configuration, settings, listing, reading, writing, multipart, uploads, effects)
 
 SERVICE = Service(
     "s3",
@@ -18,4 +30,5 @@ SERVICE = Service(
     validation_code="InvalidArgument",
     denied_code="AccessDenied",
     denied_status=403,
+    owners=owners,
 )

@@ -24,7 +24,8 @@ def assume_role(ctx: Context, params: Params) -> Result:
 
     The trust policy must allow the caller; unless it names the caller itself, the caller's own policies must as well.
     Tags need sts:TagSession, a source identity sts:SetSourceIdentity, from both. Tags passed on as transitive by
-    the caller's session stay. Raises: AccessDenied; ValidationError; MalformedPolicyDocument; PackedPolicyTooLarge.
+    the caller's session stay. A role of another account is recorded there as well, unless it is refused.
+    Raises: AccessDenied; ValidationError; MalformedPolicyDocument; PackedPolicyTooLarge.
     """
     assert ctx.principal is not None
     tags = session_tags(params)
@@ -38,6 +39,7 @@ def assume_role(ctx: Context, params: Params) -> Result:
     session = principal.session
     if session is not None and session.source_identity:
         answer["SourceIdentity"] = session.source_identity
+    ctx.also_record(principal.account)
     return answer
 
 

@@ -29,6 +29,7 @@ from apitrail.services.context import Context
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
+from apitrail.services.sns.courier import Courier
 from apitrail.settings import Delivery, Settings
 from apitrail.store.database import Tx
 from apitrail.store.meta import store_key
@@ -113,6 +114,7 @@ class App:
             self.clock,
             self.metrics,
         )
+        self.courier = Courier(self)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -121,6 +123,7 @@ class App:
             TimerWorker(self.database, self.clock, self._performer.context, self._committed),
             EffectWorker(self._effects),
             self.deliverer,
+            self.courier,
             self.digester,
             Indexer(self.database, self.index),
             self.credentials,
@@ -152,6 +155,7 @@ class App:
         """Close the files."""
         await self.database.close()
         self.index.close()
+        self.courier.close()
         self._security.close()
 
     def first_account(self) -> Credential | None:
@@ -244,6 +248,10 @@ class App:
         caller = self.pipeline.authenticate(arrival, body_sha256=EMPTY_SHA256).caller
         assert caller is not None
         return caller.principal, caller.region
+
+    def sns_certificate(self, name: str) -> bytes | None:
+        """Return a certificate that notifications are signed by, by its file name, or None."""
+        return self.courier.certificate(name)
 
     def info(self) -> dict[str, Any]:
         """Return versions and features; no secret, no name of anything in the store."""

@@ -1,7 +1,8 @@
 """The server's own endpoints, below /_apitrail/: an underscore cannot begin a bucket name, so nothing clashes.
 
-health, ready, metrics, info are open; status and events are signed with the caller's AWS keys and need the right to look up
-events; service-call is there in `dev` only, and makes a call as an AWS service makes it on behalf of an account.
+health, ready, metrics, info, and the certificates of sns/ are open; status and events are signed with the caller's AWS keys
+and need the right to look up events; service-call is there in `dev` only, and makes a call as an AWS service makes it on
+behalf of an account.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ from apitrail.wire.http import HttpRequest
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 JSON = b"application/json"
 NDJSON = b"application/x-ndjson"
+PEM = b"application/x-pem-file"
 TEXT = b"text/plain; version=0.0.4"
+SNS = "sns/"
 HEARTBEAT_S = 15.0
 TAIL_MAX = 1000
 TAIL_SCAN_ROWS = 20_000
@@ -59,6 +62,8 @@ class Host(Protocol):
     async def status(self) -> dict[str, Any]: ...
     def figures(self) -> None: ...
 
+    def sns_certificate(self, name: str) -> bytes | None: ...
+
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
         """Return the caller of a signed request and the region. Raises: AuthenticationError."""
         ...
@@ -87,6 +92,8 @@ class OwnEndpoints:
         try:
             if name in self._open:
                 await self._open[name](send)
+            elif name.startswith(SNS):
+                await self._sns_certificate(name.removeprefix(SNS), send)
             elif name == "events":
                 await self._events(request, send)
             elif name == "status":
@@ -126,6 +133,12 @@ class OwnEndpoints:
         principal, region = self._host.signed_by(request)
         await self._host.call(principal, region, "cloudtrail", "LookupEvents", {"MaxResults": 1})
         return principal.account
+
+    async def _sns_certificate(self, name: str, send: Send) -> None:
+        certificate = await asyncio.to_thread(self._host.sns_certificate, name)
+        if certificate is None:
+            raise ServiceError("there is no such certificate", code="not-found", status=404)
+        await _bytes(send, 200, PEM, certificate)
 
     async def _service_call(self, body: bytes, send: Send) -> None:
         try:

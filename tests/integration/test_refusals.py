@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -171,3 +172,11 @@ def test_a_chunk_that_comes_twice_or_out_of_order_is_refused(server: Running) ->
         assert s3.list_objects_v2(Bucket="chunks")["KeyCount"] == 0
     assert send(good)[0] == 200
     assert s3.get_object(Bucket="chunks", Key="object")["Body"].read() == first + second
+
+
+def test_a_forwarded_address_is_not_believed(server: Running) -> None:
+    client = server.client("gamelift")
+    client.meta.events.register("before-send", lambda request, **_: request.headers.add("X-Forwarded-For", "203.0.113.9"))
+    client.list_scripts()
+    record = json.loads(events_of(server, "ListScripts")[0]["CloudTrailEvent"])
+    assert record["sourceIPAddress"] == "127.0.0.1"

@@ -81,6 +81,7 @@ async def serve(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         limit_concurrency=connections_max,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -176,7 +176,8 @@ def test_a_chunk_that_comes_twice_or_out_of_order_is_refused(server: Running) ->
 
 def test_a_forwarded_address_is_not_believed(server: Running) -> None:
     client = server.client("gamelift")
-    client.meta.events.register("before-send", lambda request, **_: request.headers.add("X-Forwarded-For", "203.0.113.9"))
+    forward = {"X-Forwarded-For": "203.0.113.9"}
+    client.meta.events.register("before-send", lambda request, **_: request.headers.update(forward))
     client.list_scripts()
     record = json.loads(events_of(server, "ListScripts")[0]["CloudTrailEvent"])
     assert record["sourceIPAddress"] == "127.0.0.1"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
 from apitrail.services.sns.courier import Courier
+from apitrail.services.sns.notices import publish_for_trail
 from apitrail.settings import Delivery, Settings
 from apitrail.store.database import Tx
 from apitrail.store.meta import store_key
@@ -40,6 +42,7 @@ from apitrail.trail.deliver import Deliverer
 from apitrail.trail.digests import Digester
 from apitrail.trail.follow import Course
 from apitrail.trail.keys import KeyRing
+from apitrail.trail.notify import Notifier
 from apitrail.trail.status import region_status, trail_status
 from apitrail.trail.trails import TRAILS
 from apitrail.wire.call import Call
@@ -124,6 +127,7 @@ class App:
             EffectWorker(self._effects),
             self.deliverer,
             self.courier,
+            Notifier(self.database, partial(publish_for_trail, self), self.clock),
             self.digester,
             Indexer(self.database, self.index),
             self.credentials,

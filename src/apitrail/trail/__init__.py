@@ -2,5 +2,5 @@
 
 trails: the documents and the spans in which they log. follow: which events a trail wants, scanned once for all trails.
 logfile: names and bytes of log files. seal: fix name and range. deliver: the worker that seals, puts and marks.
-status: what is true of deliveries, from the marks.
+notify: tell a topic what came. status: what is true of deliveries, from the marks.
 """

@@ -8,6 +8,7 @@ from apitrail.store import journal
 from apitrail.store.database import Tx
 from apitrail.trail.follow import Seal
 from apitrail.trail.logfile import logfile_name
+from apitrail.trail.notify import announce
 from apitrail.trail.trails import drop_spans, find_trail, follower_name, spans_of
 
 SUFFIX_LENGTH = 16
@@ -84,6 +85,7 @@ def mark(tx: Tx, file: LogFile, now: datetime, sha256: str, oldest: int, newest:
         " DO UPDATE SET success_at = excluded.success_at, attempt_at = excluded.attempt_at, error = ''",
         (file.trail, file.region, at, at),
     )
+    announce(tx, file.trail, file.region, file.bucket, file.key)
     tidy(tx, file.trail)
 
 
@@ -110,6 +112,6 @@ def tidy(tx: Tx, trail: str) -> None:
     first_waiting = row[0] if row and row[0] is not None else journal.cursor(tx, follower_name(trail)) + 1
     drop_spans(tx, trail, first_waiting)
     if find_trail(tx, trail) is None and not spans_of(tx, trail):
-        for table in ("deliveries", "trail_counts"):
+        for table in ("deliveries", "trail_counts", "trail_topics"):
             tx.run(f"DELETE FROM {table} WHERE trail = ?", (trail,))
         journal.drop_cursor(tx, follower_name(trail))

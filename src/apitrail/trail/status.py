@@ -44,6 +44,13 @@ def digest_status(tx: Tx, trail: str, region: str) -> RegionStatus:
     return RegionStatus(*row) if row else RegionStatus()
 
 
+def notification_status(tx: Tx, trail: str, region: str) -> RegionStatus:
+    """Return the notifications of a trail's log files in a region."""
+    sql = "SELECT notified_at, notify_attempt_at, notify_error FROM deliveries WHERE trail = ? AND region = ?"
+    row = tx.one(sql, (trail, region))
+    return RegionStatus(*row) if row else RegionStatus()
+
+
 def trail_status(tx: Tx, trail: str, course: Course | None) -> TrailStatus:
     """Return a trail's account of its events. course: what the follower has taken in since the last seal, if it knows it.
 

@@ -1,7 +1,8 @@
 """CloudTrail's own API: trails, their logging and status, tags, selectors, and look-up of events.
 
 errors: the exceptions. names: rules for names and ARNs. access: finding a trail. trails: create, change, list. logging: start,
-stop, status. selectors, tags, lookup: what they say. keys: public keys of digest files. records: how calls are recorded.
+stop, status. selectors, tags, lookup: what they say. keys: public keys of digest files.
+notifications: a trail's topic. records: how calls are recorded.
 """
 
 from apitrail.services.cloudtrail import keys, logging, lookup, selectors, tags, trails

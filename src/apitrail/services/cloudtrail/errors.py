@@ -63,6 +63,18 @@ class InvalidS3PrefixException(ServiceError):
     code = "InvalidS3PrefixException"
 
 
+class InvalidSnsTopicNameException(ServiceError):
+    """A topic name breaks the rules."""
+
+    code = "InvalidSnsTopicNameException"
+
+
+class InsufficientSnsTopicPolicyException(ServiceError):
+    """The topic does not exist, or does not let notifications in."""
+
+    code = "InsufficientSnsTopicPolicyException"
+
+
 class InvalidParameterCombinationException(ServiceError):
     """Parameters contradict each other."""
 

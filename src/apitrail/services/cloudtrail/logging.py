@@ -7,7 +7,7 @@ from apitrail.services.cloudtrail.access import get_own_trail, get_trail, put_tr
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.trail.chains import begin_validation, end_validation
-from apitrail.trail.status import digest_status, region_status
+from apitrail.trail.status import digest_status, notification_status, region_status
 from apitrail.trail.trails import close_span, open_span
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> di
     trail = get_trail(ctx, params["Name"])
     status = region_status(ctx.tx, trail["TrailARN"], ctx.region)
     digests = digest_status(ctx.tx, trail["TrailARN"], ctx.region)
+    notified = notification_status(ctx.tx, trail["TrailARN"], ctx.region)
     delivered, attempted = _time(status.success_at), _time(status.attempt_at)
     started, stopped = trail.get("_StartedAt"), trail.get("_StoppedAt")
     answer = {
@@ -70,8 +71,10 @@ def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> di
         "StopLoggingTime": stopped,
         "LatestDeliveryAttemptTime": _text(attempted),
         "LatestDeliveryAttemptSucceeded": _text(delivered),
-        "LatestNotificationAttemptTime": "",
-        "LatestNotificationAttemptSucceeded": "",
+        "LatestNotificationTime": _time(notified.success_at),
+        "LatestNotificationError": notified.error or None,
+        "LatestNotificationAttemptTime": _text(_time(notified.attempt_at)),
+        "LatestNotificationAttemptSucceeded": _text(_time(notified.success_at)),
         "TimeLoggingStarted": _text(started),
         "TimeLoggingStopped": _text(stopped),
     }

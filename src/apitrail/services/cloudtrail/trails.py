@@ -15,6 +15,7 @@ from apitrail.services.cloudtrail.errors import (
     UnsupportedOperationException,
 )
 from apitrail.services.cloudtrail.names import check_bucket_name, check_prefix, check_trail_name
+from apitrail.services.cloudtrail.notifications import apply_topic, check_topic_name
 from apitrail.services.cloudtrail.tags import check_tags, keep_tags
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     )
 
 NOT_SERVED = {
-    "SnsTopicName": "SNS notification",
     "CloudWatchLogsLogGroupArn": "delivery to CloudWatch Logs",
     "CloudWatchLogsRoleArn": "delivery to CloudWatch Logs",
     "KmsKeyId": "encryption with KMS",
@@ -46,6 +46,8 @@ IN_ANSWERS = (
     "Name",
     "S3BucketName",
     "S3KeyPrefix",
+    "SnsTopicName",
+    "SnsTopicARN",
     "IncludeGlobalServiceEvents",
     "IsMultiRegionTrail",
     "TrailARN",
@@ -76,7 +78,8 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
 
     Raises: InvalidTrailNameException, InvalidS3BucketNameException, InvalidS3PrefixException, S3BucketDoesNotExistException,
     InsufficientS3BucketPolicyException, TrailAlreadyExistsException, MaximumNumberOfTrailsExceededException,
-    InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException.
+    InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException,
+    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException.
     Source: CloudTrail API Reference, CreateTrail.
     """
     name = params["Name"]
@@ -100,6 +103,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     }
     _apply(trail, params)
     _check_quota(ctx, trail)
+    apply_topic(ctx, trail, ctx.account, {"SnsTopicName": "", **params})
     put_trail(ctx, trail)
     keep_tags(ctx, trail["TrailARN"], tags)
     return _answer(trail)
@@ -122,6 +126,7 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     _check_combination(trail)
     if trail["IsMultiRegionTrail"] and not was_multi:
         _check_quota(ctx, trail)
+    apply_topic(ctx, trail, ctx.account, params)
     put_trail(ctx, trail)
     if trail["_Logging"]:
         renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
@@ -178,6 +183,7 @@ def _check_settings(ctx: Context, params: Any) -> None:
             raise UnsupportedOperationException(f"{member}: {what} is not served by this version.")
     if params.get("S3KeyPrefix"):
         check_prefix(params["S3KeyPrefix"])
+    check_topic_name(params)
     _check_combination(params)
     if "S3BucketName" in params:
         check_bucket_name(params["S3BucketName"])

@@ -12,23 +12,23 @@ from apitrail.store.database import Tx
 Done = Callable[[Tx], None]
 
 
-async def publish_for_trail(runtime: Runtime, topic_arn: str, trail_arn: str, texts: Sequence[str], done: Done) -> str:
+async def publish_for_trail(runtime: Runtime, topic: str, trail: str, texts: Sequence[str], done: Done) -> str:
     """Publish texts into a topic for a trail, and run done in the same transaction; return an empty text, or why not.
 
-    The reason is the error code of SNS; nothing has happened then, and done was not run.
+    topic, trail: ARNs. The reason is the error code of SNS; nothing has happened then, and done was not run.
     """
-    topic_parts, trail_parts = parse_arn(topic_arn), parse_arn(trail_arn)
+    topic_parts, trail_parts = parse_arn(topic), parse_arn(trail)
     assert topic_parts is not None
     assert trail_parts is not None
 
     def work(ctx: Context) -> str:
-        topic = topic_at(ctx.tx, topic_arn)
-        if topic is None:
+        found = topic_at(ctx.tx, topic)
+        if found is None:
             return "NotFound"
-        if not trail_may_publish(ctx, topic, trail_arn, trail_parts.account):
+        if not trail_may_publish(ctx, found, trail, trail_parts.account):
             return "AuthorizationError"
         for text in texts:
-            publish(ctx, new_message(ctx, topic_arn, text))
+            publish(ctx, new_message(ctx, topic, text))
         done(ctx.tx)
         return ""
 

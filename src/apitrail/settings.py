@@ -86,7 +86,8 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     compression, reaches it. retry_max_s: longest pause between tries while a bucket is away.
     gzip: `libdeflate`, or `isal`, which is faster at less compression; `auto` takes isal when delivery is behind.
     s3_endpoint, s3_access_key, s3_secret_key_file, s3_region: an S3-compatible store for the buckets of trails;
-    without an endpoint, buckets are folders below the data directory.
+    without an endpoint, buckets are folders below the data directory. require_bucket_policy: a trail's bucket must have a
+    policy that lets CloudTrail in, as on AWS; without it, a bucket of the trail's own account may do without a policy.
     """
 
     period_s: Positive = 300.0
@@ -97,6 +98,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     s3_access_key: str = ""
     s3_secret_key_file: str = ""
     s3_region: str = "us-east-1"
+    require_bucket_policy: bool = False
 
 
 class Digest(Struct, frozen=True, forbid_unknown_fields=True):

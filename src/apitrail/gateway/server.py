@@ -5,6 +5,7 @@ from typing import Any
 
 from apitrail.errors import ServiceError
 from apitrail.gateway.body import Staging, read_body, read_chunked
+from apitrail.gateway.cors import preflight, with_cors
 from apitrail.gateway.own import OwnEndpoints
 from apitrail.gateway.pipeline import Arrival, Pipeline
 from apitrail.identity.chunks import chunk_verifier
@@ -46,12 +47,16 @@ class Server:
                 return
             began = self._runtime.clock.monotonic()
             response = await self._answer(request, _chunks(receive))
+            if request.method != "OPTIONS" and request.header("origin"):
+                response = await with_cors(self._runtime, request, response)
         except ClientGone:
             return
         self._metrics.seconds.observe(self._runtime.clock.monotonic() - began)
         await send_response(response, send, head_only=request.method == "HEAD")
 
     async def _answer(self, head: HttpRequest, chunks: AsyncIterator[bytes]) -> HttpResponse:
+        if head.method == "OPTIONS":
+            return await preflight(self._runtime, head)
         arrival = self._pipeline.arrive(head)
         try:
             if arrival.is_upload:

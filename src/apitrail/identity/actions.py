@@ -55,10 +55,22 @@ _QUEUE_OPERATIONS = (
     "UntagQueue",
 )
 
+
+@cache
+def _bucket_operations() -> tuple[str, ...]:
+    """Return the operations of S3 on buckets that are there, and on their objects."""
+    model = service_model("s3")
+    shapes = {name: model.operation_model(name).input_shape for name in model.operation_names}
+    return tuple(
+        name for name, shape in shapes.items() if shape and "Bucket" in shape.members and name != "CreateBucket"
+    )
+
+
 # operations that need no permission, or that decide for themselves: AssumeRole asks the role's trust policy as well, and
-# what addresses a topic or a queue asks its policy
+# what addresses a bucket, a topic or a queue asks its policy
 SELF_DECIDED = frozenset(
     {
+        *(("s3", name) for name in _bucket_operations()),
         *(("sns", name) for name in _TOPIC_OPERATIONS),
         *(("sqs", name) for name in _QUEUE_OPERATIONS),
         ("sts", "AssumeRole"),

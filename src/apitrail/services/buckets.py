@@ -4,14 +4,19 @@ builds and scripts through buckets of its own.
 The rows are here; the bytes are reached through `Runtime.bucket(name)`.
 """
 
+from datetime import datetime
 from typing import Any
 
+from apitrail.arn import make_arn
+from apitrail.identity.policy import evaluate
+from apitrail.identity.principal import Principal
 from apitrail.objects.folder import FolderBucket
 from apitrail.services.context import Context
+from apitrail.services.identities import read_document
 from apitrail.services.operation import Deed, effect
 from apitrail.services.runtime import Runtime
 from apitrail.store.database import Tx
-from apitrail.store.resources import Collection, Documents
+from apitrail.store.resources import Collection, Doc, Documents
 
 SERVICE_OWNER = "amazon"
 CREATE_FOLDER = "buckets/create-folder"
@@ -25,6 +30,38 @@ def buckets(tx: Tx) -> Documents:
     """Return the bucket documents: Name, OwnerAccount (12 digits, or SERVICE_OWNER), Region, CreationDate, and whatever the
     S3 service keeps beside them under names of its own (policy, tags)."""
     return BUCKETS.at(tx)
+
+
+POLICY = "_Policy"
+CLOUDTRAIL = "cloudtrail.amazonaws.com"
+
+
+def policy_of(row: Doc) -> dict[str, Any] | None:
+    """Return the policy of a bucket, None where there is none."""
+    return read_document(row[POLICY]) if POLICY in row else None
+
+
+def trail_may_deliver(row: Doc, account: str, trail_arn: str, prefix: str, now: datetime) -> bool:
+    """Return whether a bucket's policy lets CloudTrail see its ACL and put an account's log files below a prefix.
+
+    prefix: without a slash at its end, or empty. Source: CloudTrail User Guide, bucket policy for CloudTrail.
+    """
+    policy = policy_of(row)
+    service = Principal("AWSService", account, "", CLOUDTRAIL, invoked_by=CLOUDTRAIL)
+    context = {
+        "aws:CurrentTime": now,
+        "aws:SecureTransport": True,
+        "aws:SourceArn": trail_arn,
+        "aws:SourceAccount": account,
+        "s3:x-amz-acl": "bucket-owner-full-control",
+    }
+    bucket = make_arn("s3", "", "", row["Name"])
+    folder = f"{bucket}/{prefix}/AWSLogs" if prefix else f"{bucket}/AWSLogs"
+    wanted = [("s3:GetBucketAcl", bucket), ("s3:PutObject", f"{folder}/{account}/CloudTrail/file.json.gz")]
+    return all(
+        evaluate(service, action, [arn], context, policy, resource_account=row["OwnerAccount"]).allowed
+        for action, arn in wanted
+    )
 
 
 def is_service_bucket(tx: Tx, name: str) -> bool:

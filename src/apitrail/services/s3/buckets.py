@@ -15,6 +15,8 @@ from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.listing import make_position, read_position
 from apitrail.services.s3.multipart import drop_uploads
 from apitrail.services.s3.names import BUCKET_TAGS_MAX, is_bucket_name, owner, read_tags
+from apitrail.services.s3.public import BLOCK, BLOCKS, ENFORCED, OWNERSHIP
+from apitrail.services.s3.templates import is_template_bucket
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
@@ -33,11 +35,15 @@ def create_bucket(ctx: Context, params: Params) -> dict[str, Any]:
     check_offered(params)
     if params.get("ObjectLockEnabledForBucket"):
         raise refuse("NotImplemented", "Object Lock is not offered here.")
+    if params.get("ObjectOwnership", ENFORCED) != ENFORCED:
+        raise refuse("NotImplemented", f"Only {ENFORCED} is offered here, as there are no ACLs.")
     if not is_bucket_name(name):
         raise refuse("InvalidBucketName", BucketName=name)
     _check_location(ctx, configuration.get("LocationConstraint", ""))
     _check_free(ctx, name)
     row: Doc = {"Name": name, "OwnerAccount": ctx.account, "Region": ctx.region, "CreationDate": ctx.now}
+    row[BLOCK] = dict.fromkeys(BLOCKS, True)
+    row[OWNERSHIP] = ENFORCED
     if configuration.get("Tags"):
         row["_Tags"] = read_tags(configuration["Tags"], BUCKET_TAGS_MAX)
     buckets(ctx.tx).put(name, row)
@@ -58,6 +64,8 @@ def _check_location(ctx: Context, constraint: str) -> None:
 def _check_free(ctx: Context, name: str) -> None:
     documents = buckets(ctx.tx)
     row = documents.get(name)
+    if is_template_bucket(name):
+        raise refuse("BucketAlreadyExists", BucketName=name)
     if row is not None:
         raise refuse(
             "BucketAlreadyOwnedByYou" if row["OwnerAccount"] == ctx.account else "BucketAlreadyExists", BucketName=name

@@ -1,26 +1,24 @@
-"""What is set on a bucket: location, ACL, policy, tags, versioning. Source: Amazon S3 API Reference.
-
-Inferred: a bucket policy is checked and kept, but only the owner's account reaches a bucket, whatever the policy says.
-"""
+"""What is set on a bucket: location, ACL, policy, tags, versioning. Source: Amazon S3 API Reference."""
 
 from typing import Any
 
 from apitrail.identity.policy_document import MalformedPolicyDocument, validate_policy_document
-from apitrail.services.buckets import buckets
+from apitrail.services.buckets import POLICY, buckets, policy_of
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.s3.access import Params, check_offered, own_bucket
 from apitrail.services.s3.buckets import FIRST_REGION
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.names import BUCKET_TAGS_MAX, owner, read_tags, tag_set
+from apitrail.services.s3.public import blocks_policies, is_public
 from apitrail.services.s3.reading import acl
 from apitrail.store.resources import Doc
 
 POLICY_BYTES_MAX = 20 * 1024
-POLICY, TAGS = "_Policy", "_Tags"
+TAGS = "_Tags"
 
 
-def _change(ctx: Context, params: Params, member: str, value: Any) -> dict[str, Any]:
+def change_bucket(ctx: Context, params: Params, member: str, value: Any) -> dict[str, Any]:
     """Set a member of a bucket's document, or remove it for None."""
     row = own_bucket(ctx, params)
     changed: Doc = {name: kept for name, kept in row.items() if name != member}
@@ -82,9 +80,11 @@ def put_bucket_policy(ctx: Context, params: Params) -> dict[str, Any]:
         document = validate_policy_document(text, "resource")
     except MalformedPolicyDocument as error:
         raise refuse("MalformedPolicy", error.message) from error
+    if blocks_policies(row) and is_public(document):
+        raise refuse("AccessDenied", "User is not allowed to put a public policy: the bucket blocks public policies.")
     if not all(_is_within(arn, row["Name"]) for arn in _resources(document)):
         raise refuse("MalformedPolicy", "Policy has invalid resource")
-    return _change(ctx, params, POLICY, text)
+    return change_bucket(ctx, params, POLICY, text)
 
 
 def _resources(document: dict[str, Any]) -> list[str]:
@@ -103,9 +103,19 @@ def _is_within(arn: str, bucket: str) -> bool:
 
 
 @operation
+def get_bucket_policy_status(ctx: Context, params: Params) -> dict[str, Any]:
+    """Return whether a bucket's policy is public. Raises: NoSuchBucketPolicy, NoSuchBucket."""
+    row = own_bucket(ctx, params)
+    document = policy_of(row)
+    if document is None:
+        raise refuse("NoSuchBucketPolicy", BucketName=row["Name"])
+    return {"PolicyStatus": {"IsPublic": is_public(document)}, "_Owner": row["OwnerAccount"]}
+
+
+@operation
 def delete_bucket_policy(ctx: Context, params: Params) -> dict[str, Any]:
     """Remove a bucket's policy, if there is one. Raises: NoSuchBucket."""
-    return _change(ctx, params, POLICY, None)
+    return change_bucket(ctx, params, POLICY, None)
 
 
 @operation
@@ -120,10 +130,10 @@ def get_bucket_tagging(ctx: Context, params: Params) -> dict[str, Any]:
 @operation
 def put_bucket_tagging(ctx: Context, params: Params) -> dict[str, Any]:
     """Replace a bucket's tags. Raises: InvalidTag, NoSuchBucket."""
-    return _change(ctx, params, TAGS, read_tags(params["Tagging"]["TagSet"], BUCKET_TAGS_MAX))
+    return change_bucket(ctx, params, TAGS, read_tags(params["Tagging"]["TagSet"], BUCKET_TAGS_MAX))
 
 
 @operation
 def delete_bucket_tagging(ctx: Context, params: Params) -> dict[str, Any]:
     """Remove a bucket's tags. Raises: NoSuchBucket."""
-    return _change(ctx, params, TAGS, None)
+    return change_bucket(ctx, params, TAGS, None)

@@ -4,18 +4,30 @@ A write is staged and verified before the transaction, noted in it, and placed a
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
+from apitrail.arn import make_arn
 from apitrail.errors import ServiceError
+from apitrail.identity.actions import further_needs
 from apitrail.identity.principal import Principal
 from apitrail.objects.bucket import Facts, ObjectInfo, check_key
 from apitrail.objects.folder import FolderBucket
+from apitrail.services.buckets import buckets
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
 from apitrail.services.s3 import bodies, checksums
-from apitrail.services.s3.access import Params, bucket_of, open_bucket, or_discard, own_bucket, prepare_step
+from apitrail.services.s3.access import (
+    Params,
+    check_allowed,
+    check_owner,
+    open_bucket,
+    or_discard,
+    own_bucket,
+    prepare_step,
+)
 from apitrail.services.s3.bodies import OBJECT_BYTES_MAX, Body
 from apitrail.services.s3.claims import check_conditions, settle
 from apitrail.services.s3.conditions import check_read
@@ -24,6 +36,8 @@ from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import facts_of, with_body
 from apitrail.services.s3.names import OBJECT_TAGS_MAX, read_tags, tag_set
 from apitrail.services.s3.reading import Found, find_object, look
+from apitrail.store.database import Tx
+from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
 DELETED_MAX = 1000
@@ -98,16 +112,26 @@ def read_source(text: str) -> dict[str, str]:
 
 async def find_source(runtime: Runtime, call: Call, principal: Principal) -> tuple[Any, ObjectInfo]:
     """Return bucket and object that a copy is made of, under the conditions for it."""
-    params: dict[str, Any] = read_source(call.params["CopySource"])
-    if "ExpectedSourceBucketOwner" in call.params:
-        params["ExpectedBucketOwner"] = call.params["ExpectedSourceBucketOwner"]
-    row = await runtime.database.read(lambda tx: bucket_of(tx, principal, params))
+    params = read_source(call.params["CopySource"])
+    now = runtime.clock.now()
+    row = await runtime.database.read(lambda tx: _source_row(tx, call, principal, now, params["Bucket"]))
     bucket = runtime.bucket(row["Name"])
     info = await bucket.head(params["Key"])
     if info is None:
         raise refuse("NoSuchKey", Key=params["Key"])
     check_read(call.params, info, "CopySource")
     return bucket, info
+
+
+def _source_row(tx: Tx, call: Call, principal: Principal, now: datetime, name: str) -> Doc:
+    """Return the bucket that a copy is made from. Raises: NoSuchBucket, AccessDenied."""
+    row = buckets(tx).get(name)
+    if row is None:
+        raise refuse("NoSuchBucket", BucketName=name)
+    check_owner(row, call.params.get("ExpectedSourceBucketOwner"))
+    for action, resources in further_needs("s3", call.operation.name, call.params, call.region, principal.account):
+        check_allowed(row, call, principal, now, action, resources[0])
+    return row
 
 
 def _copied_facts(params: Params, source: Facts) -> Facts:
@@ -186,8 +210,9 @@ def delete_objects(ctx: Context, params: Params) -> dict[str, Any]:
     asked = params["Delete"]["Objects"]
     if not 0 < len(asked) <= DELETED_MAX:
         raise refuse("MalformedXML")
-    errors = [failed for one in asked if (failed := _undeletable(one))]
-    keys = [one["Key"] for one in asked if not _undeletable(one)]
+    refusals = {at: _undeletable(ctx, row, one) for at, one in enumerate(asked)}
+    errors = [failed for failed in refusals.values() if failed]
+    keys = [one["Key"] for at, one in enumerate(asked) if not refusals[at]]
     settle(ctx, params, *keys)
     if keys:
         ask_remove(ctx, row["Name"], keys)
@@ -195,9 +220,17 @@ def delete_objects(ctx: Context, params: Params) -> dict[str, Any]:
     return {"Deleted": deleted, "Errors": errors, "_Owner": row["OwnerAccount"]}
 
 
-def _undeletable(one: dict[str, Any]) -> dict[str, str] | None:
+def _undeletable(ctx: Context, row: Doc, one: dict[str, Any]) -> dict[str, str] | None:
     """Return why a key of DeleteObjects cannot be removed."""
+    assert ctx.call is not None
+    assert ctx.principal is not None
     version = one.get("VersionId", "null")
+    action = "s3:DeleteObjectVersion" if one.get("VersionId") else "s3:DeleteObject"
+    arn = make_arn("s3", "", "", f"{row['Name']}/{one['Key']}")
+    try:
+        check_allowed(row, ctx.call, ctx.principal, ctx.now, action, arn)
+    except ServiceError:
+        return {"Key": one["Key"], "Code": "AccessDenied", "Message": "Access Denied"}
     if version != "null":
         message = "The specified version does not exist."
         return {"Key": one["Key"], "VersionId": version, "Code": "NoSuchVersion", "Message": message}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.errors import SinkError
 from apitrail.identity.principal import Principal
-from apitrail.services.buckets import buckets
+from apitrail.services.buckets import POLICY, buckets, trail_may_deliver
 from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail, seen_here
 from apitrail.services.cloudtrail.errors import (
     InsufficientS3BucketPolicyException,
@@ -102,6 +102,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
         "_Logging": False,
     }
     _apply(trail, params)
+    _check_bucket_policy(ctx, trail)
     _check_quota(ctx, trail)
     apply_topic(ctx, trail, ctx.account, {"SnsTopicName": "", **params})
     put_trail(ctx, trail)
@@ -121,6 +122,8 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     trail = get_own_trail(ctx, params["Name"])
     was_multi = trail["IsMultiRegionTrail"]
     _apply(trail, params)
+    if "S3BucketName" in params or "S3KeyPrefix" in params:
+        _check_bucket_policy(ctx, trail)
     if was_multi != trail["IsMultiRegionTrail"] and "IncludeGlobalServiceEvents" not in params:
         trail["IncludeGlobalServiceEvents"] = trail["IsMultiRegionTrail"]
     _check_combination(trail)
@@ -187,17 +190,26 @@ def _check_settings(ctx: Context, params: Any) -> None:
     _check_combination(params)
     if "S3BucketName" in params:
         check_bucket_name(params["S3BucketName"])
-        _check_bucket_row(ctx, params["S3BucketName"])
 
 
-def _check_bucket_row(ctx: Context, name: str) -> None:
-    """Check that a bucket of ours exists and belongs to the account; a foreign store was asked before."""
+def _check_bucket_policy(ctx: Context, trail: Doc) -> None:
+    """Check that a trail may deliver into its bucket, where that is one of ours; a foreign store was asked before.
+
+    A bucket of the trail's own account needs no policy, unless the settings want AWS's rule; a policy that is there decides.
+    """
     if ctx.settings.delivery.s3_endpoint:
         return
+    name = trail["S3BucketName"]
     bucket = buckets(ctx.tx).get(name)
     if bucket is None:
         raise S3BucketDoesNotExistException(f"S3 bucket {name} does not exist!")
-    if bucket["OwnerAccount"] != ctx.account:
+    if (
+        bucket["OwnerAccount"] == ctx.account
+        and POLICY not in bucket
+        and not ctx.settings.delivery.require_bucket_policy
+    ):
+        return
+    if not trail_may_deliver(bucket, ctx.account, trail["TrailARN"], trail.get("S3KeyPrefix", ""), ctx.now):
         raise InsufficientS3BucketPolicyException(f"Incorrect S3 bucket policy is detected for bucket: {name}")
 
 

@@ -16,6 +16,7 @@ VERBS = {
     "tail": ("apitrail.cli.tail:tail", "Show events as they are recorded."),
     "lookup": ("apitrail.cli.lookup:lookup", "Search the event history."),
     "show": ("apitrail.cli.show:show", "Show one event, or compare several field by field."),
+    "verify": ("apitrail.cli.verify:verify", "Prove log files by their digest files."),
     "trail": ("apitrail.cli.trail:trail", "Make, inspect and switch trails."),
     "identity": ("apitrail.cli.identity:identity", "Make and inspect accounts, users, roles, keys and policies."),
     "doctor": ("apitrail.cli.doctor:doctor", "Find out what is wrong with this machine and the server."),

@@ -1,0 +1,150 @@
+"""Where `apitrail verify` finds an archive and the keys to prove it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from apitrail.cli.client import Client
+from apitrail.cli.discovery import Target, environment_keys, find_target
+from apitrail.cli.errors import CliError, local_error, usage_error
+from apitrail.cli.options import Invocation
+from apitrail.objects.s3 import S3Config
+from apitrail.trail.verify_archive import TOP, Archive, FolderArchive, find_top
+from apitrail.trail.verify_keys import KeySet, keys_of, read_keys
+from apitrail.trail.verify_s3 import S3Archive
+from apitrail.trail.verify_types import Request, find_scopes
+
+S3 = "s3://"
+KEYS_HINT = (
+    "save them, for each region, with: aws cloudtrail list-public-keys --start-time 0 > keys.json; "
+    "then use --public-keys keys.json"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An archive. open: opens it again, in another process. name: for the state file. exact, latest, stopped: see Request."""
+
+    archive: Archive
+    open: Callable[[], Archive]
+    name: str
+    exact: bool = False
+    latest: Mapping[str, float] = field(default_factory=dict)
+    stopped: float | None = None
+    target: Target | None = None
+
+
+def open_place(invocation: Invocation, text: str) -> Place:
+    """Return the archive that --archive names. Raises: CliError, SinkError."""
+    if text.startswith(S3):
+        return _open_bucket(invocation, text)
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise local_error(f"no such directory: {text}", code="no-archive", where=text)
+    root = path.absolute().parent if path.absolute().name == TOP[:-1] else path.absolute()
+    top = find_top(FolderArchive(root))
+    if top is None:
+        raise _no_archive(text)
+    make = partial(FolderArchive, root / top)
+    return Place(make(), make, str(root / top))
+
+
+def _open_bucket(invocation: Invocation, text: str) -> Place:
+    bucket, _, prefix = text.removeprefix(S3).partition("/")
+    if not bucket:
+        raise usage_error(f"not a bucket: {text!r}", hint="use a form like s3://bucket/prefix")
+    prefix = prefix.rstrip("/")
+    start = "" if prefix in ("", TOP[:-1]) else prefix.removesuffix(f"/{TOP[:-1]}") + "/"
+    config, target = _s3_config(invocation, bucket)
+    top = find_top(S3Archive(config), start)
+    if top is None:
+        raise _no_archive(text)
+    make = partial(S3Archive, config, top)
+    return Place(make(), make, f"{S3}{bucket}/{top}", target=target)
+
+
+def _no_archive(text: str) -> CliError:
+    hint = "name the place that holds the folder AWSLogs"
+    return local_error(f"no {TOP} in {text}", code="no-archive", where=text, hint=hint)
+
+
+def _s3_config(invocation: Invocation, bucket: str) -> tuple[S3Config, Target | None]:
+    """Return how a bucket is reached: AWS_ENDPOINT_URL_S3, else the server, else AWS itself."""
+    environ = invocation.environ
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3", "")
+    try:
+        target: Target | None = find_target(invocation)
+    except CliError:
+        if environment_keys(environ) is None:
+            raise
+        target = None
+    keys = target.keys if target else environment_keys(environ)
+    assert keys is not None
+    endpoint = endpoint or (target.endpoint if target else "")
+    region = target.region if target else environ.get("AWS_REGION", "us-east-1")
+    config = S3Config(
+        bucket=bucket,
+        endpoint=endpoint,
+        region=region,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        token=keys.token,
+        allow_http=endpoint.startswith("http:"),
+    )
+    return config, target
+
+
+def open_trail(invocation: Invocation, arn: str, request: Request) -> Place:
+    """Return the bucket of a trail of the server, with what the server knows of its newest digests."""
+    assert request.trail is not None
+    home = request.trail[1]
+    target = find_target(invocation)
+    client = Client(replace(target, region=home), invocation.clock)
+    trails = client.call("DescribeTrails", {"trailNameList": [arn]})["trailList"]
+    trail = next((trail for trail in trails if trail["TrailARN"] == arn), None)
+    if trail is None:
+        raise CliError(
+            f"A trail could not be found for {arn}", code="trail-not-found", exit_code=4, where=target.endpoint,
+            hint="list them with: apitrail trail ls",
+        )  # fmt: skip
+    if not trail.get("LogFileValidationEnabled"):
+        invocation.say("this trail writes no digest files; enable them with: aws cloudtrail update-trail"
+                       f" --name {arn} --enable-log-file-validation")  # fmt: skip
+    config, _ = _s3_config(invocation, trail["S3BucketName"])
+    prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
+    make = partial(S3Archive, config, prefix)
+    archive = make()
+    regions = {scope.region for scope in find_scopes(archive, request)}
+    latest: dict[str, float] = {}
+    stopped = None
+    for region in regions:
+        status = Client(replace(target, region=region), invocation.clock).call("GetTrailStatus", {"Name": arn})
+        if "LatestDigestDeliveryTime" in status:
+            latest[region] = float(status["LatestDigestDeliveryTime"])
+        stopped = None if status["IsLogging"] else status.get("StopLoggingTime")
+    return Place(
+        archive, make, f"{S3}{config.bucket}/{prefix}", exact=True, latest=latest, stopped=stopped, target=target
+    )
+
+
+def find_keys(invocation: Invocation, place: Place, request: Request, file: Path | None) -> KeySet:
+    """Return the keys of a file, or of the server for each region of the archive. Raises: CliError when there are none."""
+    if file is not None:
+        try:
+            return KeySet(read_keys(file))
+        except ValueError as error:
+            raise local_error(
+                f"cannot read public keys: {error}", code="bad-keys", where=str(file), hint=KEYS_HINT
+            ) from error
+    try:
+        target = place.target or find_target(invocation)
+    except CliError as error:
+        raise local_error(
+            "no public keys to verify with, and no server to ask", code="no-keys", hint=KEYS_HINT
+        ) from error
+    found: dict[str, bytes] = {}
+    for region in {scope.region for scope in find_scopes(place.archive, request)}:
+        client = Client(replace(target, region=region), invocation.clock)
+        found |= keys_of(client.call("ListPublicKeys", {"StartTime": 0}))
+    return KeySet(found)

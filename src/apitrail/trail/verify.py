@@ -1,0 +1,394 @@
+"""Verification of an archive: every digest file, the log files that they list, and the time that nothing proves.
+
+It finds what CloudTrail's own validator finds, in the same words, and what that one does not see: newest or all digests gone,
+a digest that is not the one referred to, a cut gzip trailer, log files in no digest, hours without proof. Archives written by
+AWS are read as well as ours. Memory does not grow with the archive: what must be remembered is in the ledger.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import NamedTuple
+
+from apitrail.trail.digest import Series, Window, parse_digest_key, utc_text
+from apitrail.trail.verify_archive import TOP, Archive, Entry
+from apitrail.trail.verify_chain import (
+    ANOTHER,
+    Expected,
+    Judged,
+    covers,
+    expected_of,
+    gaps,
+    select,
+    walk,
+)
+from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, check_logs, epoch, read_digest
+from apitrail.trail.verify_keys import KeySet
+from apitrail.trail.verify_ledger import Ledger
+from apitrail.trail.verify_pool import Workers
+from apitrail.trail.verify_types import (
+    SLACK_S,
+    Finding,
+    Kind,
+    Proof,
+    Request,
+    Scope,
+    Span,
+    Tally,
+    Verdict,
+    find_scopes,
+)
+
+MOVED = "has been moved from its original location"
+UNLISTED = "not listed in any digest file"
+COPY = "its signature is not in this copy, only in the digest file after it"
+CHUNK = 16
+DAY_S = 86_400
+PENDING_MAX = 1000
+_LOG_NAME = re.compile(r".+_CloudTrail_[\w\-]+_(\d{8}T\d{4})Z_\w+\.json\.gz")
+
+
+class Batch(NamedTuple):
+    """Log files of one digest that are looked at together. wanted: place in the digest, key, hash; proved: need no reading.
+
+    is_start: the digest itself is reported with this batch.
+    """
+
+    judged: Judged
+    series: Series
+    is_backfill: bool
+    wanted: list[tuple[int, str, str]]
+    proved: list[str]
+    foreign: list[str]
+    is_start: bool
+
+
+class Verifier:
+    """Verifies an archive. tally: what was found so far. progress: told how many files were checked, and of how many."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        keys: KeySet,
+        request: Request,
+        ledger: Ledger,
+        workers: Workers,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.tally = Tally()
+        self._archive = archive
+        self._keys = keys
+        self._request = request
+        self._ledger = ledger
+        self._workers = workers
+        self._progress = progress
+        self._done = self._total = 0
+
+    def run(self) -> Iterator[Finding]:
+        """Yield what is found, account by account and region by region, each from the newest digest back."""
+        proofs: list[Proof] = []
+        for scope in find_scopes(self._archive, self._request):
+            yield from map(self._count, self._scope(scope, proofs))
+            self._ledger.save()
+        for proof in proofs:
+            yield from map(self._count, self._times(proof))
+
+    def _count(self, finding: Finding) -> Finding:
+        self.tally.add(finding)
+        return finding
+
+    # One account and region -----------------------------------------------------------------------------------
+
+    def _scope(self, scope: Scope, reported: list[Proof]) -> Iterator[Finding]:
+        """Yield what is wrong with files; what chains prove is added to reported, since a gap may be explained elsewhere."""
+        self._ledger.see(chain(self._archive.entries(scope.digests), self._log_entries(scope)))
+        chains: dict[Series, dict[bool, list[tuple[int, str]]]] = {}
+        for key in self._ledger.seen(scope.digests):
+            if (name := parse_digest_key(key)) is not None and name.series.account == scope.account:
+                chains.setdefault(name.series, {False: [], True: []})[name.is_backfill].append((name.end_at, key))
+        self._total += sum(len(keys) for kinds in chains.values() for keys in kinds.values())
+        proofs = []
+        for series in sorted(chains):
+            wanted = self._request.wants(series)
+            proof = Proof(series, scope)
+            proofs.append(proof)
+            for is_backfill in (False, True):
+                judged, newer = self._judge_chain(series, chains[series][is_backfill])
+                proof.newer += newer
+                proof.take(judged, is_backfill)
+                self._trust(judged)
+                if wanted:
+                    yield from self._report(scope, series, is_backfill, judged)
+        mine = [proof for proof in proofs if self._request.wants(proof.series)]
+        reported += mine
+        yield from self._newest(scope, [key for kinds in chains.values() for keys in kinds.values() for _, key in keys])
+        yield from self._unlisted(scope, mine, proofs)
+
+    def _log_entries(self, scope: Scope) -> Iterator[Entry]:
+        """Yield the log files of the days that the range touches, a day more on both sides."""
+        start, last = self._request.start, _day(self._request.end + DAY_S)
+        after = "" if start is None else scope.logs + _day(start - DAY_S)
+        for entry in self._archive.entries(scope.logs, after):
+            if entry.key[len(scope.logs) :][:10] > last:
+                return
+            self._total += 1
+            yield entry
+
+    def _judge_chain(self, series: Series, digests: list[tuple[int, str]]) -> tuple[list[Judged], list[str]]:
+        """Read and judge the digests that the range needs; return them with the keys of newer ones."""
+        start = self._request.start or 0
+        chosen, newer = select(digests, start, self._request.end)
+        self._read([*chosen, *newer[:1]])
+        after = self._ledger.digest(newer[0]) if newer else None
+        known = frozenset(key for _, key in digests)
+
+        def judge(digest: Digest, expected: Expected | None) -> str:
+            return self._judge(digest, expected, series)
+
+        plain = not self._archive.keeps_metadata
+        trusted = after is not None and (plain or not self._judge(after, None, series))
+        following = expected_of(after) if after is not None and trusted else None
+        return walk(chosen, known, self._ledger.digest, judge, start, following, plain=plain), newer
+
+    def _read(self, keys: Iterable[str]) -> None:
+        """Read digests into the ledger, unless they were proved before and have not changed."""
+        tasks = ((key, (key,)) for key in self._ledger.unread(keys))
+        for _, result in self._workers.map(read_digest, tasks):
+            assert result is not None
+            self._ledger.put_digest(*result)
+            self._step(1)
+
+    def _judge(self, digest: Digest, expected: Expected | None, series: Series) -> str:
+        """Return what is wrong with a digest, empty when it is right; what is right is proved from now on."""
+        if digest.problem or (problem := self._misplaced(digest)):
+            return digest.problem or problem
+        if self._ledger.is_proved(digest.key):
+            problem = ""
+        else:
+            signature = digest.signature
+            if not signature and not self._archive.keeps_metadata:
+                signature = expected.signature if expected else ""
+                if not signature:
+                    return COPY
+            problem = self._keys.problem(digest, signature, series.home) if signature else WRONG_SIGNATURE
+            if not problem:
+                self._ledger.prove_digest(digest.key, signature)
+        if not problem and expected is not None:
+            same = expected.sha256 in ("", digest.sha256) and expected.signature in (
+                "",
+                digest.signature or expected.signature,
+            )
+            return "" if same else ANOTHER
+        return problem
+
+    def _misplaced(self, digest: Digest) -> str:
+        """Return whether a digest does not lie where it says; a copy may have another bucket and prefix."""
+        if self._request.exact:
+            here = (self._archive.bucket, self._archive.prefix + digest.key)
+            return "" if (digest.bucket, digest.object) == here else MOVED
+        at = digest.object.find(TOP)
+        return "" if at >= 0 and digest.object[at:] == digest.key else MOVED
+
+    # Digests and their log files ------------------------------------------------------------------------------
+
+    def _report(self, scope: Scope, series: Series, is_backfill: bool, judged: list[Judged]) -> Iterator[Finding]:
+        names = (series.trail, f"arn:aws:cloudtrail:{series.home}:{series.account}:trail/{series.trail}")
+        tasks = (
+            (
+                batch,
+                ([item[1:] for item in batch.wanted], names if batch.judged.is_tail else ()) if batch.wanted else None,
+            )
+            for one in judged
+            for batch in self._batches(one, series, is_backfill)
+        )
+        for batch, result in self._workers.map(check_logs, tasks):
+            if batch.is_start:
+                yield self._digest_finding(scope, batch)
+            yield from self._log_findings(scope, batch, result or [])
+
+    def _batches(self, judged: Judged, series: Series, is_backfill: bool) -> Iterator[Batch]:
+        """Yield a digest's log files in parts; an invalid one has none, since it proves nothing."""
+        logs = [] if judged.problem else self._ledger.logs(judged.key)
+        for at in range(0, max(1, len(logs)), CHUNK):
+            batch = Batch(judged, series, is_backfill, [], [], [], at == 0)
+            for place, log, mark in logs[at : at + CHUNK]:
+                if judged.digest is not None and log.bucket != judged.digest.bucket:
+                    batch.foreign.append(f"s3://{log.bucket}/{log.key}")
+                elif mark and mark == self._ledger.mark_of(log.key) and not judged.is_tail:
+                    batch.proved.append(log.key)
+                else:
+                    batch.wanted.append((place, log.key, log.sha256))
+            yield batch
+
+    def _trust(self, judged: list[Judged]) -> None:
+        for one in judged:
+            if not one.problem:
+                self._ledger.trust(one.key)
+
+    def _digest_finding(self, scope: Scope, batch: Batch) -> Finding:
+        judged, digest = batch.judged, batch.judged.digest
+        name = parse_digest_key(judged.key)
+        if digest is not None and not judged.problem:
+            start = max(digest.start_at, self._request.start or 0)
+            self.tally.cover(Window(start, min(digest.end_at, self._request.end)))
+        kind: Kind = "backfill" if batch.is_backfill else "digest"
+        place = self._archive.label(judged.key)
+        return Finding(kind, self._verdict(judged), place, judged.problem, name.end_at if name else 0, scope.name)
+
+    def _verdict(self, judged: Judged) -> Verdict:
+        """Return a digest's verdict; the newest one of a plain copy is merely not provable yet while it is young."""
+        if not judged.problem:
+            return "valid"
+        if judged.problem != COPY or judged.digest is None:
+            return "invalid"
+        length = judged.digest.end_at - judged.digest.start_at
+        return "note" if judged.is_tail and self._request.now - judged.digest.end_at <= 2 * length else "unproven"
+
+    def _log_findings(self, scope: Scope, batch: Batch, results: list[Checked]) -> Iterator[Finding]:
+        at = batch.judged.digest.end_at if batch.judged.digest else 0
+        by_key = {item.key: item for item in results}
+        for key in batch.proved:
+            self.tally.kept += 1
+            yield Finding("log", "valid", self._archive.label(key), "", at, scope.name)
+        for place, key, _ in batch.wanted:
+            checked = by_key[key]
+            if not checked.problem:
+                self._ledger.prove_log(batch.judged.key, place, self._ledger.mark_of(key) or "")
+                self._ledger.note_stops("/".join(batch.series[2:]), checked)
+            verdict: Verdict = "invalid" if checked.problem else "valid"
+            yield Finding("log", verdict, self._archive.label(key), checked.problem, at, scope.name)
+        for place_name in batch.foreign:
+            yield Finding("log", "note", place_name, "not checked: it is in another bucket", at, scope.name)
+        self._step(len(batch.proved) + len(batch.wanted))
+
+    def _step(self, count: int) -> None:
+        self._done += count
+        self._progress(self._done, max(self._total, self._done))
+
+    # Time without proof ---------------------------------------------------------------------------------------
+
+    def _times(self, proof: Proof) -> Iterator[Finding]:
+        """Yield the times between and after a chain's valid digests, as far as they are in the range."""
+        if not proof.windows:
+            return
+        low, high, scope = self._request.start or 0, self._request.end, proof.scope.name
+        last = proof.windows[-1].end
+        for gap in gaps(proof.windows, high):
+            start, end = max(gap.start, low), min(gap.end, high)
+            if start < end and (gap.start != last or end - start > proof.patience):
+                yield self._time(proof, gap, Window(start, end))
+        for bucket in proof.moved_from:
+            begun = proof.windows[0].start
+            yield Finding(
+                "time", "note", scope, f"What was before {utc_text(begun)} is in bucket {bucket}", begun, scope
+            )
+
+    def _time(self, proof: Proof, gap: Window, shown: Window) -> Finding:
+        """Return one gap: explained when a proved event says that logging stopped at its beginning."""
+        scope, window = proof.scope.name, f"between {utc_text(shown.start)} and {utc_text(shown.end)}"
+        if gap.start in proof.ends and self._has_stopped(proof, gap.start):
+            text = f"No log files were delivered by CloudTrail {window}"
+            return Finding("time", "note", scope, text, shown.start, scope)
+        text = f"No valid digest file proves the time {window}"
+        return Finding("time", "unproven", scope, text, shown.start, scope)
+
+    def _has_stopped(self, proof: Proof, end: int) -> bool:
+        """Return whether logging stopped shortly before a chain's end, by a proved event or by the server."""
+        earliest, stopped = end - proof.patience - SLACK_S, self._request.stopped
+        if stopped is not None and earliest <= stopped <= end:
+            return True
+        return self._ledger.stopped_between("/".join(proof.series[2:]), earliest, end)
+
+    def _newest(self, scope: Scope, keys: list[str]) -> Iterator[Finding]:
+        """Yield that the newest digest is gone, when the server says it delivered one that is not here."""
+        latest = self._request.latest.get(scope.region)
+        if latest is None or latest > self._request.end + 1:
+            return
+        mine = [(name, key) for key in keys if (name := parse_digest_key(key)) and self._request.wants(name.series)]
+        if mine:
+            digest = self._ledger.digest(max(mine, key=lambda pair: pair[0].end_at)[1])
+            period = digest.end_at - digest.start_at if digest and digest.end_at else 3600
+            newest = max(name.end_at for name, _ in mine)
+            modified = max(self._ledger.modified(key) for _, key in mine)
+            if latest - newest < period or latest - modified < period / 2:
+                return
+        text = f"not found: the server delivered the newest digest file at {utc_text(int(latest))}"
+        yield Finding("digest", "invalid", self._archive.label(scope.digests), text, int(latest), scope.name)
+
+    # Log files in no digest -----------------------------------------------------------------------------------
+
+    def _unlisted(self, scope: Scope, wanted: list[Proof], proofs: list[Proof]) -> Iterator[Finding]:
+        """Yield log files of the range that no valid digest lists, and count those whose time nothing proves."""
+        self._read_later(scope, proofs)
+        waiting = Span()
+        loose = Span()
+        for key in self._ledger.unlisted(scope.logs):
+            at = _log_time(key)
+            if at is None or at >= self._request.end or at < (self._request.start or 0):
+                continue
+            if wanted and all(covers(proof.windows, at, at + proof.patience + SLACK_S) for proof in wanted):
+                yield Finding("log", "invalid", self._archive.label(key), UNLISTED, at, scope.name)
+            elif wanted and all(self._waits(proof, at) for proof in wanted):
+                waiting.add(at)
+            elif wanted or self._expected_in(scope):
+                loose.add(at)
+        if waiting.count:
+            text = f"{waiting.text('waits', 'wait')} for a digest file"
+            yield Finding("time", "note", scope.name, text, waiting.first, scope.name)
+        if loose.count:
+            yield self._loose(scope, wanted, loose)
+
+    def _expected_in(self, scope: Scope) -> bool:
+        """Return whether there should be digests of what is asked for, though there are none."""
+        trail = self._request.trail
+        return trail is None or scope.region == trail[1] or scope.region in self._request.latest
+
+    def _loose(self, scope: Scope, wanted: list[Proof], loose: Span) -> Finding:
+        """Return the log files that nothing proves; older than every digest they are a remark unless they were asked for."""
+        begun = min((proof.windows[0].start for proof in wanted if proof.windows), default=None)
+        early = begun is not None and loose.last < begun and self._request.start is None
+        text = f"{loose.text('is', 'are')} in no valid digest file"
+        return Finding("time", "note" if early else "unproven", scope.name, text, loose.first, scope.name)
+
+    def _waits(self, proof: Proof, at: int) -> bool:
+        """Return whether a log file of a moment may still be listed in a digest that is to come."""
+        if not proof.windows:
+            return False
+        last = proof.windows[-1].end
+        recent = self._request.now - last <= proof.patience
+        return recent and at >= last - proof.patience - SLACK_S
+
+    def _read_later(self, scope: Scope, proofs: list[Proof]) -> None:
+        """Read digests after the range while log files of the range are not listed yet: they may have come late."""
+        pending = list(islice(filter(self._in_range, self._ledger.unlisted(scope.logs)), PENDING_MAX))
+        for proof in proofs:
+            for key in proof.newer:
+                if not pending:
+                    return
+                self._read([key])
+                digest = self._ledger.digest(key)
+                if digest is not None and not self._judge(digest, None, proof.series):
+                    self._ledger.trust(key)
+                    proof.add(Window(digest.start_at, digest.end_at))
+                    pending = [log for log in pending if not self._ledger.is_listed(log)]
+
+    def _in_range(self, key: str) -> bool:
+        at = _log_time(key)
+        return at is not None and at < self._request.end and at >= (self._request.start or 0)
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(max(0, at), UTC).strftime("%Y/%m/%d")
+
+
+def _log_time(key: str) -> int | None:
+    """Return the minute in a log file's name in epoch seconds, None for another name."""
+    found = _LOG_NAME.fullmatch(key.rpartition("/")[2])
+    if found is None:
+        return None
+    stamp = found[1]
+    try:
+        return epoch(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:00Z")
+    except ValueError:
+        return None

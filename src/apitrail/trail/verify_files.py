@@ -1,0 +1,200 @@
+"""Reading digest files and checking log files, one at a time and without memory of others: what worker processes do."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+import orjson
+from isal import isal_zlib
+
+from apitrail.trail.digest import ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM
+from apitrail.trail.verify_archive import Archive, relative
+
+NOT_FOUND = "not found"
+INVALID_FORMAT = "invalid format"
+WRONG_HASH = "hash value doesn't match"
+TRAILING = "unexpected data after end of compressed stream"
+CUT = "the end of its compressed stream is cut off"
+WRONG_SIGNATURE = "signature verification failed"
+GZIP_WINDOW = 31
+BadGzip = cast(type[Exception], isal_zlib.error)
+BLOCK_BYTES = 4 * 1024 * 1024
+DIGEST_BYTES_MAX = 64 * 1024 * 1024
+LOOKED_BYTES_MAX = 64 * 1024 * 1024
+TEXTS = ("digestPublicKeyFingerprint", "digestS3Bucket", "digestS3Object", "digestStartTime", "digestEndTime")
+OPTIONAL = ("previousDigestS3Bucket", "previousDigestS3Object", "previousDigestHashValue", "previousDigestSignature")
+_STOP = re.compile(
+    rb'"eventTime":"([^"]{20})","eventSource":"cloudtrail\.amazonaws\.com","eventName":'
+    rb'"(StopLogging|DeleteTrail|UpdateTrail)"(.{0,4096}?)"eventID"',
+    re.DOTALL,
+)
+_NAMED = re.compile(rb'"name":"([^"]{1,2048})"')
+_OFF = b'"enableLogFileValidation":false'
+
+
+class Digest(NamedTuple):
+    """A digest file as it was read. problem: why it is none, else empty. start_at, end_at: epoch seconds.
+
+    Members are as in the file; previous_* are empty in a starting digest. signature, generated: from the object's metadata.
+    """
+
+    key: str
+    problem: str = ""
+    sha256: str = ""
+    bucket: str = ""
+    object: str = ""
+    fingerprint: str = ""
+    start_at: int = 0
+    end_at: int = 0
+    end_text: str = ""
+    previous_bucket: str = ""
+    previous_key: str = ""
+    previous_sha256: str = ""
+    previous_signature: str = ""
+    signature: str = ""
+    generated: str = ""
+
+
+class Log(NamedTuple):
+    """A log file as a digest lists it. key: from `AWSLogs/` on. sha256: hex, of its content."""
+
+    bucket: str
+    key: str
+    sha256: str
+
+
+class Checked(NamedTuple):
+    """What became of a log file. problem: empty when it is valid. stops: epoch seconds of events that end the trail's proof."""
+
+    key: str
+    problem: str
+    stops: tuple[int, ...] = ()
+
+
+def read_digest(archive: Archive, key: str) -> tuple[Digest, list[Log]]:
+    """Return a digest file and the log files that it lists."""
+    found = archive.object(key)
+    if found is None:
+        return Digest(key, NOT_FOUND), []
+    body, metadata = found
+    content = inflate(body, DIGEST_BYTES_MAX)
+    if content is None:
+        return Digest(key, INVALID_FORMAT), []
+    try:
+        return _parse(key, content, metadata)
+    except (KeyError, TypeError, ValueError):
+        return Digest(key, INVALID_FORMAT), []
+
+
+def _parse(key: str, content: bytes, metadata: Mapping[str, str]) -> tuple[Digest, list[Log]]:
+    """Raises: KeyError, TypeError, ValueError for content that is no digest."""
+    said = orjson.loads(content)
+    texts = {name: _text(said[name]) for name in TEXTS}
+    before = {name: _text(said[name] or "") if name in said else "" for name in OPTIONAL}
+    if "previousDigestSignature" not in said or ("_backfill." in key and GENERATED not in metadata and metadata):
+        return Digest(key, INVALID_FORMAT), []
+    digest = Digest(
+        key=key,
+        problem=_problem(metadata),
+        sha256=hashlib.sha256(content).hexdigest(),
+        bucket=texts["digestS3Bucket"],
+        object=texts["digestS3Object"],
+        fingerprint=texts["digestPublicKeyFingerprint"],
+        start_at=epoch(texts["digestStartTime"]),
+        end_at=epoch(texts["digestEndTime"]),
+        end_text=texts["digestEndTime"],
+        previous_bucket=before["previousDigestS3Bucket"],
+        previous_key=before["previousDigestS3Object"],
+        previous_sha256=before["previousDigestHashValue"],
+        previous_signature=before["previousDigestSignature"],
+        signature=metadata.get(SIGNATURE, ""),
+        generated=metadata.get(GENERATED, ""),
+    )
+    logs = [_log(item) for item in said["logFiles"] or ()]
+    return digest, logs
+
+
+def _problem(metadata: Mapping[str, str]) -> str:
+    """Return what is wrong with metadata that is there at all; a plain copy has none."""
+    if not metadata:
+        return ""
+    named = SIGNATURE in metadata and metadata.get(ALGORITHM) == SIGNATURE_ALGORITHM
+    return "" if named else WRONG_SIGNATURE
+
+
+def _log(item: Any) -> Log:
+    if item.get("hashAlgorithm", HASH_ALGORITHM) != HASH_ALGORITHM:
+        raise ValueError("unknown hash algorithm")
+    return Log(_text(item["s3Bucket"]), relative(_text(item["s3Object"])), _text(item["hashValue"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text was expected")
+    return value
+
+
+def epoch(text: str) -> int:
+    """Return `2026-03-04T09:15:02Z` in epoch seconds. Raises: ValueError."""
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+
+
+def inflate(body: bytes, limit: int) -> bytes | None:
+    """Return the content of one gzip member, None when it is no such thing, has something after it, or is too large."""
+    reader = isal_zlib.decompressobj(wbits=GZIP_WINDOW)
+    try:
+        content = reader.decompress(body, limit)
+    except BadGzip:
+        return None
+    return content if reader.eof and not reader.unused_data else None
+
+
+def check_logs(archive: Archive, wanted: Iterable[tuple[str, str]], look_for: tuple[str, ...] = ()) -> list[Checked]:
+    """Return what became of log files, given as key and hash.
+
+    look_for: names of a trail; when given, events by which its logging or validation was stopped are looked for.
+    """
+    hashes = dict(wanted)
+    return [_check(key, body, hashes[key], look_for) for key, body in archive.bodies(hashes)]
+
+
+def _check(key: str, body: bytes | None, sha256: str, look_for: tuple[str, ...]) -> Checked:
+    if body is None:
+        return Checked(key, NOT_FOUND)
+    problem = judge(body, sha256)
+    stops = _stops(body, look_for) if look_for and not problem else ()
+    return Checked(key, problem, stops)
+
+
+def judge(body: bytes, sha256: str) -> str:
+    """Return what is wrong with the bytes of a log file, empty when its content has the hash and nothing else is there."""
+    reader = isal_zlib.decompressobj(wbits=GZIP_WINDOW)
+    rolling = hashlib.sha256()
+    try:
+        rolling.update(reader.decompress(body, BLOCK_BYTES))
+        while not reader.eof and (rest := reader.unconsumed_tail):
+            rolling.update(reader.decompress(rest, BLOCK_BYTES))
+        while not reader.eof and (more := reader.decompress(b"", BLOCK_BYTES)):
+            rolling.update(more)
+    except BadGzip:
+        return INVALID_FORMAT
+    if reader.unused_data:
+        return TRAILING
+    if rolling.hexdigest() != sha256:
+        return WRONG_HASH
+    return "" if reader.eof else CUT
+
+
+def _stops(body: bytes, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Return when a trail's logging or validation was stopped, by the events in a log file."""
+    content = inflate(body, LOOKED_BYTES_MAX) or b""
+    return tuple(epoch(found[1].decode()) for found in _STOP.finditer(content) if _is_stop(found[2], found[3], names))
+
+
+def _is_stop(event: bytes, rest: bytes, names: tuple[str, ...]) -> bool:
+    """Return whether a call ended a trail's proof. rest: of its record, from the event's name to its id."""
+    named = _NAMED.search(rest)
+    of_trail = named is not None and named[1].decode(errors="replace") in names
+    return of_trail and b'"errorCode"' not in rest and (event != b"UpdateTrail" or _OFF in rest)

@@ -1,0 +1,175 @@
+"""What verification keeps beside memory: a SQLite file with the digests read, the log files they list, and what was proved.
+
+With a path it lasts: a digest or log file that was proved and has not changed since is not read again. The file is
+trusted as it is; keep it where only the verifier can write. Without a path it is a temporary file.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from apitrail.trail.verify_archive import Entry
+from apitrail.trail.verify_files import Checked, Digest, Log
+
+VERSION = 1
+CACHE_KIB = 16_000
+BATCH = 1000
+LAST = "\U0010ffff"
+TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, mark TEXT NOT NULL, proved INTEGER NOT NULL DEFAULT 0,
+  problem TEXT, sha256 TEXT, bucket TEXT, object TEXT, fingerprint TEXT, start_at INTEGER, end_at INTEGER, end_text TEXT,
+  previous_bucket TEXT, previous_key TEXT, previous_sha256 TEXT, previous_signature TEXT, signature TEXT, generated TEXT)
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listed (digest TEXT NOT NULL, place INTEGER NOT NULL, bucket TEXT NOT NULL, key TEXT NOT NULL,
+  sha256 TEXT NOT NULL, proved TEXT NOT NULL DEFAULT '', PRIMARY KEY (digest, place)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS listed_by_key ON listed (key);
+CREATE TABLE IF NOT EXISTS stops (trail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (trail, at)) WITHOUT ROWID;
+CREATE TEMP TABLE seen (key TEXT PRIMARY KEY, size INTEGER NOT NULL, mark TEXT NOT NULL, modified REAL NOT NULL)
+  WITHOUT ROWID;
+CREATE TEMP TABLE judged (digest TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+DIGEST_COLUMNS = ", ".join(Digest._fields)
+
+
+class LedgerError(Exception):
+    """The state file is none of ours, damaged, or of another archive."""
+
+
+class Ledger:
+    """The rows. path: None for a temporary file. archive: what it belongs to. Raises: LedgerError."""
+
+    def __init__(self, path: Path | None, archive: str) -> None:
+        try:
+            self._db = sqlite3.connect(str(path) if path else "", isolation_level=None)
+            self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            self._db.execute("PRAGMA temp_store=FILE")
+            self._db.execute("PRAGMA synchronous=NORMAL" if path else "PRAGMA synchronous=OFF")
+            self._db.executescript(TABLES)
+            self._own(archive)
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot use the state file: {error}") from error
+        self._db.execute("BEGIN")
+
+    def _own(self, archive: str) -> None:
+        for name, value in (("version", str(VERSION)), ("archive", archive)):
+            self._db.execute("INSERT INTO facts VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
+            (found,) = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            if found != value:
+                raise LedgerError(f"the state file is for {name} {found}, not {value}")
+
+    def save(self) -> None:
+        """Make what was learned last."""
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
+
+    def close(self) -> None:
+        """Make what was learned last, and close the file."""
+        self._db.execute("COMMIT")
+        self._db.close()
+
+    # What the archive lists ---------------------------------------------------------------------------------
+
+    def see(self, entries: Iterable[Entry]) -> None:
+        """Keep a listing in place of the last one."""
+        self._db.execute("DELETE FROM seen")
+        self._db.execute("DELETE FROM judged")
+        self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", entries)
+
+    def seen(self, prefix: str) -> list[str]:
+        """Return the seen files below a prefix, in order."""
+        rows = self._db.execute("SELECT key FROM seen WHERE key >= ? AND key < ? ORDER BY key", (prefix, prefix + LAST))
+        return [row[0] for row in rows]
+
+    def mark_of(self, key: str) -> str | None:
+        """Return the mark of a seen file."""
+        row = self._db.execute("SELECT mark FROM seen WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def modified(self, key: str) -> float:
+        """Return when a seen file was modified."""
+        row = self._db.execute("SELECT modified FROM seen WHERE key = ?", (key,)).fetchone()
+        return float(row[0]) if row else 0.0
+
+    # Digests ------------------------------------------------------------------------------------------------
+
+    def unread(self, keys: Iterable[str]) -> Iterator[str]:
+        """Yield the digests that must be read: not proved yet, or changed since."""
+        for key in keys:
+            row = self._db.execute("SELECT mark FROM digests WHERE key = ? AND proved = 1", (key,)).fetchone()
+            if row is None or row[0] != self.mark_of(key):
+                yield key
+
+    def put_digest(self, digest: Digest, logs: list[Log]) -> None:
+        """Keep a digest that was read, with what it lists; log files proved before stay proved while their hash is the same."""
+        known = {
+            (row[0], row[1]): row[2]
+            for row in self._db.execute("SELECT key, sha256, proved FROM listed WHERE digest = ?", (digest.key,))
+        }
+        marks = ", ".join("?" * len(Digest._fields))
+        self._db.execute(
+            f"INSERT OR REPLACE INTO digests (mark, {DIGEST_COLUMNS}) VALUES (?, {marks})",
+            (self.mark_of(digest.key) or "", *digest),
+        )
+        self._db.execute("DELETE FROM listed WHERE digest = ?", (digest.key,))
+        self._db.executemany(
+            "INSERT INTO listed VALUES (?, ?, ?, ?, ?, ?)",
+            ((digest.key, place, *log, known.get((log.key, log.sha256), "")) for place, log in enumerate(logs)),
+        )
+
+    def digest(self, key: str) -> Digest | None:
+        """Return a digest that was read."""
+        row = self._db.execute(f"SELECT {DIGEST_COLUMNS} FROM digests WHERE key = ?", (key,)).fetchone()
+        return Digest(*row) if row else None
+
+    def prove_digest(self, key: str, signature: str) -> None:
+        """Say that a digest's signature is right."""
+        self._db.execute("UPDATE digests SET proved = 1, signature = ? WHERE key = ?", (signature, key))
+
+    def trust(self, key: str) -> None:
+        """Let what a digest lists count as listed."""
+        self._db.execute("INSERT OR IGNORE INTO judged VALUES (?)", (key,))
+
+    def is_proved(self, key: str) -> bool:
+        """Return whether a digest was proved, in this run or an earlier one, and has not changed since."""
+        row = self._db.execute("SELECT mark FROM digests WHERE key = ? AND proved = 1", (key,)).fetchone()
+        return row is not None and row[0] == self.mark_of(key)
+
+    # Log files ----------------------------------------------------------------------------------------------
+
+    def logs(self, digest: str) -> list[tuple[int, Log, str]]:
+        """Return what a digest lists: place, log file, and the mark that it had when it was proved (empty: never)."""
+        rows = self._db.execute(
+            "SELECT place, bucket, key, sha256, proved FROM listed WHERE digest = ? ORDER BY place", (digest,)
+        )
+        return [(row[0], Log(row[1], row[2], row[3]), row[4]) for row in rows]
+
+    def prove_log(self, digest: str, place: int, mark: str) -> None:
+        """Say that a log file has the content that its digest says."""
+        self._db.execute("UPDATE listed SET proved = ? WHERE digest = ? AND place = ?", (mark, digest, place))
+
+    def unlisted(self, prefix: str) -> Iterator[str]:
+        """Yield the seen files below a prefix that no trusted digest lists."""
+        cursor = self._db.execute(
+            "SELECT key FROM seen WHERE key >= ? AND key < ? AND NOT EXISTS (SELECT 1 FROM listed JOIN judged"
+            " USING (digest) WHERE listed.key = seen.key) ORDER BY key",
+            (prefix, prefix + LAST),
+        )
+        while rows := cursor.fetchmany(BATCH):
+            yield from (row[0] for row in rows)
+
+    def is_listed(self, key: str) -> bool:
+        """Return whether a trusted digest lists a log file."""
+        sql = "SELECT 1 FROM listed JOIN judged USING (digest) WHERE listed.key = ?"
+        return self._db.execute(sql, (key,)).fetchone() is not None
+
+    # Ends of logging ----------------------------------------------------------------------------------------
+
+    def note_stops(self, trail: str, checked: Checked) -> None:
+        """Keep when a trail was stopped."""
+        self._db.executemany("INSERT OR IGNORE INTO stops VALUES (?, ?)", ((trail, at) for at in checked.stops))
+
+    def stopped_between(self, trail: str, start: int, end: int) -> bool:
+        """Return whether a trail was stopped at some time of a range, both ends included."""
+        sql = "SELECT 1 FROM stops WHERE trail = ? AND at >= ? AND at <= ?"
+        return self._db.execute(sql, (trail, start, end)).fetchone() is not None

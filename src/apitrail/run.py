@@ -1,6 +1,7 @@
 """Runs a server: makes the app, opens its socket, writes server.json, and ends in order when told to."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ SERVER_FILE = "server.json"
 CREDENTIALS_FILE = "credentials"
 DEFAULT_REGION = "us-west-2"
 ACCOUNT_DIGITS = 12
+YOUNG_OBJECTS = 20_000
+YOUNG_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def run_server(
         facts = _prepare(app, listener.getsockname()[1], region)
         application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics)
         tls = settings.server.tls_certificate_file
+        _spare_the_collector()
         uvloop.run(
             serve(
                 application,
@@ -69,6 +73,16 @@ def run_server(
         )
     (facts.data / SERVER_FILE).unlink(missing_ok=True)
     return 0
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking through models and tables, which live as long as the process.
+
+    A full collection took 66 ms with them, once in a few hundred calls. Requests leave next to no cycles behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, YOUNG_ROUNDS)
 
 
 def create_account(settings: Settings, account: str | None, alias: str | None) -> tuple[str, str, str]:

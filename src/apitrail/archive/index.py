@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from threading import Lock, local
 from typing import NamedTuple
@@ -34,6 +35,7 @@ BUSY_PAUSE_S = 0.2
 IDLE_PAUSE_S = 1.0
 PLACES_CACHED = 64
 TERMS_CACHED = 4096
+INSERT_SIZES = (500, 50, 5, 1)
 ALL_EVENTS: Attribute = ("", "")
 INDEXED_CATEGORIES = (journal.MANAGEMENT, journal.INSIGHT)
 
@@ -52,6 +54,9 @@ INSERT INTO progress VALUES (1, 0, x'');
 PRAGMA user_version={VERSION};
 COMMIT;
 """
+
+
+Posting = tuple[int, int, int, int]
 
 
 class Place(NamedTuple):
@@ -154,7 +159,7 @@ class EventIndex:
 
     def add(self, rows: Sequence[JournalRow]) -> None:
         """Index the rows of the journal that follow the last one, in one transaction."""
-        postings: list[tuple[int, int, int, int]] = []
+        postings: list[Posting] = []
         ranks: dict[int, list[int]] = {}
         for row in rows:
             event = read_headline(row.event) if row.category in INDEXED_CATEGORIES else None
@@ -166,7 +171,7 @@ class EventIndex:
                 ranks.setdefault(segment, []).append(rank)
         postings.sort()
         with self._lock, _transaction(self._writer) as run:
-            run.executemany("INSERT OR IGNORE INTO postings VALUES (?, ?, ?, ?)", postings)
+            _insert(run, postings)
             run.executemany(
                 "INSERT INTO segments VALUES (?, ?, ?) ON CONFLICT (segment) DO UPDATE"
                 " SET oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest)",
@@ -282,6 +287,20 @@ def _term_makers(place: Place) -> tuple[Callable[[str, str], int], Callable[[str
         return int.from_bytes(term.digest(), "big", signed=True)
 
     return lru_cache(maxsize=TERMS_CACHED)(make), make
+
+
+def _insert(connection: sqlite3.Connection, postings: Sequence[Posting]) -> None:
+    """Insert postings, many with one statement.
+
+    The interpreter lock is let go for every step of a statement; with a step for each posting, the index and the event
+    loop pass it to each other thousands of times a second, which costs more than the index itself.
+    """
+    start = 0
+    for size in INSERT_SIZES:
+        sql = f"INSERT OR IGNORE INTO postings VALUES {', '.join(['(?, ?, ?, ?)'] * size)}"
+        while len(postings) - start >= size:
+            connection.execute(sql, list(chain.from_iterable(postings[start : start + size])))
+            start += size
 
 
 def _digest(row: JournalRow) -> bytes:

@@ -31,7 +31,7 @@ OPTIONAL = {
     "userAgent", "errorCode", "errorMessage", "additionalEventData", "resources", "sharedEventID", "vpcEndpointId",
     "tlsDetails", "sessionCredentialFromConsole",
 }  # fmt: skip
-EVENT_SOURCES = {name: f"{name}.amazonaws.com" for name in ("gamelift", "cloudtrail", "iam", "sts", "s3", "sns")}
+EVENT_SOURCES = {name: f"{name}.amazonaws.com" for name in SERVICES}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # Codes that any operation may answer, beside those that the model lists for it.

@@ -14,12 +14,13 @@ import orjson
 
 from apitrail.arn import make_arn, parse_arn
 from apitrail.identity.principal import Principal
-from apitrail.ids import Ids
+from apitrail.ids import BASE32, Ids
 from apitrail.services.managed_policies import MANAGED_POLICIES
 from apitrail.store.database import Tx
 from apitrail.store.resources import Collection, Doc
 
 SECRET_LENGTH = 40
+ROLE_SESSION_S = 3600
 
 ACCOUNTS = Collection("identity/account", "global", indexes=("Alias",))
 """By account id: Account, Alias, CreateDate."""
@@ -139,3 +140,34 @@ def new_access_key(tx: Tx, ids: Ids, account: str, at: datetime, user: Doc | Non
         key["UserName"] = user["UserName"]
     ACCESS_KEYS.at(tx).put(key["AccessKeyId"], key)
     return key
+
+
+def new_role(
+    tx: Tx,
+    ids: Ids,
+    account: str,
+    at: datetime,
+    name: str,
+    trusted: Doc,
+    *,
+    path: str = "/",
+    attached: tuple[str, ...] = (),
+) -> Doc:
+    """Store a role that a service makes, and return its document.
+
+    trusted: the Principal of its trust policy. attached: ARNs of managed policies.
+    """
+    trust = {"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}
+    role: Doc = {
+        "Path": path,
+        "RoleName": name,
+        "RoleId": "AROA" + ids.token(17, BASE32),
+        "Arn": make_arn("iam", "", account, f"role{path}{name}"),
+        "CreateDate": at.replace(microsecond=0),
+        "AssumeRolePolicyDocument": orjson.dumps({"Version": "2012-10-17", "Statement": [trust]}).decode(),
+        "MaxSessionDuration": ROLE_SESSION_S,
+        "_inline": {},
+        "_attached": list(attached),
+    }
+    ROLES.at(tx, account).put(name.lower(), role)
+    return role

@@ -10,7 +10,7 @@ from apitrail.store.resources import Doc
 ARN_PREFIX = "arn:aws:iam::aws:policy/"
 MADE_AT = datetime(2015, 2, 6, 18, 40, tzinfo=UTC)
 READING = ("Describe*", "Get*", "List*", "Search*", "Lookup*", "Resolve*", "Validate*", "BatchGet*", "View*")
-SERVICES = ("cloudtrail", "gamelift", "iam", "s3", "sns", "sqs", "sts")
+SERVICES = ("cloudtrail", "gamelift", "iam", "organizations", "s3", "sns", "sqs", "sts")
 HANDING_OUT = (
     "gamelift:GetComputeAccess",
     "gamelift:GetComputeAuthToken",

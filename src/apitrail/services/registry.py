@@ -1,6 +1,6 @@
 """The services that are served. To add one: a package shaped like `sts/`, and a line here."""
 
-from apitrail.services import cloudtrail, gamelift, iam, s3, sns, sqs, sts
+from apitrail.services import cloudtrail, gamelift, iam, organizations, s3, sns, sqs, sts
 from apitrail.services.operation import Service
 
 SERVICES: dict[str, Service] = {
@@ -13,5 +13,6 @@ SERVICES: dict[str, Service] = {
         s3.SERVICE,
         sqs.SERVICE,
         sns.SERVICE,
+        organizations.SERVICE,
     )
 }

@@ -38,6 +38,7 @@ BASE_MASKED = frozenset(
         "AuthenticationCode1",  # codes of MFA devices: IAM, STS, S3
         "AuthenticationCode2",
         "TokenCode",
+        "OneTimePassword",
         "MFA",
         "RequestToken",  # lets its holder answer in place of S3
         "ObjectLockToken",

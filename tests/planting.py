@@ -32,7 +32,8 @@ SECRETS = {
         "Body", "CopySourceSSECustomerKey", "MFA", "RequestToken", "SSECustomerKey", "SecretAccessKey",
         "SessionToken",
     },
-    "sns": {"AuthenticateOnUnsubscribe", "Message", "Token"},
+    "sns": {"Endpoint", "Message", "MessageAttributes", "OneTimePassword", "Subject", "Token"},
+    "sqs": {"MessageAttributes", "MessageBody"},
 }  # fmt: skip
 # Players' and developers' free text, by member and where that says too little by the structure around it.
 GAME_DATA = {
@@ -42,10 +43,12 @@ GAME_DATA = {
 }  # fmt: skip
 # What looks like a secret by its name and is none: pages, repeats of a call, ids and settings.
 NO_SECRETS = re.compile(
-    r"NextToken|ContinuationToken|IdempotencyToken|ClientToken|ClientRequestToken|.*TokenVersion|.*CredentialId|"
+    r"[Nn]extToken|ContinuationToken|IdempotencyToken|ClientToken|ClientRequestToken|.*TokenVersion|.*CredentialId|"
     r".*CredentialAlias|InstanceRoleCredentialsProvider|SubjectFromWebIdentityToken|RemovePrivateKey|AccessKeyId|"
     r"NextContinuationToken"
 )
+# Structures that name what is a secret elsewhere: an endpoint in a list of subscriptions, what went wrong with an entry.
+NO_OWNERS = {"Subscription", "BatchResultErrorEntry"}
 TELLING = re.compile(r"(?i)secret|passw|token$|credential|privatekey|assertion|presigned|signedurl")
 
 MARK = "Zq7xPlanted"
@@ -56,7 +59,7 @@ ANSWERED_MIN = 12
 
 def is_secret(service: str, owner: Shape, name: str) -> bool:
     """Return whether a member must never be written."""
-    if name in SECRETS.get(service, ()):
+    if name in SECRETS.get(service, ()) and owner.name not in NO_OWNERS:
         return True
     shape = owner.members[name]
     is_text = shape.type_name in ("string", "blob") and not shape.metadata.get("enum")

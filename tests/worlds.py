@@ -92,6 +92,15 @@ def furnish(world: World) -> None:
     _furnish_identities(world)
     _furnish_games(world)
     _furnish_trails(world)
+    _furnish_messages(world)
+
+
+def _furnish_messages(world: World) -> None:
+    topic = world.make("sns", "CreateTopic", Name="topic")["TopicArn"]
+    queue = world.make("sqs", "CreateQueue", QueueName="queue")["QueueUrl"]
+    wanted = world.make("sqs", "GetQueueAttributes", QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    world.make("sns", "Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=wanted["QueueArn"])
+    world.make("sqs", "SendMessage", QueueUrl=queue, MessageBody="hello")
 
 
 def _furnish_identities(world: World) -> None:

@@ -20,6 +20,7 @@ class Chain(NamedTuple):
     """A chain with what its stretch says. end_seq: last event of the stretch, None while it goes on.
 
     next_start: where the next window begins, epoch seconds. last, last_backfill: ids of digests.
+    organization: the id that stands in the keys of an organization's trail, or empty.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Chain(NamedTuple):
     prefix: str
     after_seq: int
     end_seq: int | None
+    organization: str
 
     @property
     def series(self) -> Series:
@@ -45,7 +47,7 @@ class Chain(NamedTuple):
 
 COLUMNS = (
     "c.id, c.next_start, c.last, c.last_backfill, c.account, c.region, v.id, v.trail, v.bucket, v.prefix, v.after_seq,"
-    " v.end_seq"
+    " v.end_seq, v.organization"
 )
 JOINED = "digest_chains c JOIN validations v ON v.id = c.validation"
 
@@ -63,8 +65,9 @@ def begin_validation(tx: Tx, trail: dict[str, Any], account: str, now: datetime)
     started = int(now.timestamp())
     after = max(_last_ended(tx, arn), 0)
     number = tx.insert(
-        "INSERT INTO validations (trail, account, bucket, prefix, started_at, after_seq) VALUES (?, ?, ?, ?, ?, ?)",
-        (arn, account, trail["S3BucketName"], trail.get("S3KeyPrefix", ""), started, after),
+        "INSERT INTO validations (trail, account, bucket, prefix, organization, started_at, after_seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (arn, account, *_destination(trail), started, after),
     )
     _add_chain(tx, number, account, trail["HomeRegion"], started)
 
@@ -77,9 +80,14 @@ def end_validation(tx: Tx, arn: str, last_seq: int) -> None:
 def move_validation(tx: Tx, trail: dict[str, Any]) -> None:
     """Send further digests where the trail delivers now; the chain goes on from the old place."""
     tx.run(
-        "UPDATE validations SET bucket = ?, prefix = ? WHERE trail = ? AND end_seq IS NULL",
-        (trail["S3BucketName"], trail.get("S3KeyPrefix", ""), trail["TrailARN"]),
+        "UPDATE validations SET bucket = ?, prefix = ?, organization = ? WHERE trail = ? AND end_seq IS NULL",
+        (*_destination(trail), trail["TrailARN"]),
     )
+
+
+def _destination(trail: dict[str, Any]) -> tuple[str, str, str]:
+    """Return bucket, prefix and organization of a trail's digest files."""
+    return trail["S3BucketName"], trail.get("S3KeyPrefix", ""), trail.get("_Organization", "")
 
 
 def is_validated(tx: Tx, arn: str) -> bool:

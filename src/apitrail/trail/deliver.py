@@ -162,7 +162,7 @@ class Deliverer:
 
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
-    events = events_of(tx, file.trail, file.account, file.region, file.bucket, file.first_seq, file.last_seq)
+    events = events_of(tx, file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
     assert len(events) == file.event_count, f"{file.key}: {len(events)} events where {file.event_count} were sealed"
     content = render(events)
     oldest, newest = _times(tx, file)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from apitrail.trail.logfile import account_folder
+
 SIGNATURE_ALGORITHM = "SHA256withRSA"
 HASH_ALGORITHM = "SHA-256"
 BACKFILL = "_backfill"
@@ -63,23 +65,24 @@ class Window(NamedTuple):
     end: int
 
 
-def digest_folder(series: Series, prefix: str = "") -> str:
+def digest_folder(series: Series, prefix: str = "", organization: str = "") -> str:
     """Return the key prefix below which the digests of an account and region lie, with a slash at its end."""
-    head = f"{prefix}/" if prefix else ""
-    return f"{head}AWSLogs/{series.account}/CloudTrail-Digest/{series.region}/"
+    return f"{account_folder(series.account, prefix, organization)}CloudTrail-Digest/{series.region}/"
 
 
-def digest_key(series: Series, end_at: int, prefix: str = "", *, is_backfill: bool = False) -> str:
+def digest_key(
+    series: Series, end_at: int, prefix: str = "", *, is_backfill: bool = False, organization: str = ""
+) -> str:
     """Return the object key of a digest file.
 
-    Form: [prefix/]AWSLogs/<account>/CloudTrail-Digest/<region>/<yyyy>/<mm>/<dd>/<file>, with file
+    Form: [prefix/]AWSLogs/[organization/]<account>/CloudTrail-Digest/<region>/<yyyy>/<mm>/<dd>/<file>, with file
     <account>_CloudTrail-Digest_<region>_<trail>_<home>_<yyyymmdd>T<hhmmss>Z[_backfill].json.gz
     end_at: end of its window in epoch seconds.
     """
     at = datetime.fromtimestamp(end_at, UTC)
     tail = BACKFILL if is_backfill else ""
     name = f"{series.account}_CloudTrail-Digest_{series.region}_{series.trail}_{series.home}_{at:%Y%m%dT%H%M%SZ}{tail}"
-    return f"{digest_folder(series, prefix)}{at:%Y/%m/%d}/{name}.json.gz"
+    return f"{digest_folder(series, prefix, organization)}{at:%Y/%m/%d}/{name}.json.gz"
 
 
 def parse_digest_key(key: str) -> DigestName | None:

@@ -264,10 +264,10 @@ def _draft(
 ) -> Draft:
     """Return a digest with a name that is not taken: a clock that was set back may come to the same end twice."""
     backfill = bool(generated)
-    series, end = chain.series, window.end
+    end = window.end
     while tx.one("SELECT 1 FROM digests WHERE bucket = ? AND key = ?", (chain.bucket, _key(chain, end, backfill))):
         end += 1
-    window, key = Window(window.start, end), digest_key(series, end, chain.prefix, is_backfill=backfill)
+    window, key = Window(window.start, end), _key(chain, end, backfill)
     previous = chains.previous_of(tx, chain.last_backfill if backfill else chain.last)
     listed = [file.file for file in files]
     content = render_digest(chain.account, window, chain.bucket, key, fingerprint, previous, listed)
@@ -275,7 +275,7 @@ def _draft(
 
 
 def _key(chain: Chain, end: int, backfill: bool) -> str:
-    return digest_key(chain.series, end, chain.prefix, is_backfill=backfill)
+    return digest_key(chain.series, end, chain.prefix, is_backfill=backfill, organization=chain.organization)
 
 
 def seal(tx: Tx, chain: Chain, drafts: Sequence[Draft], signatures: Sequence[str]) -> bool:

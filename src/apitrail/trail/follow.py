@@ -12,6 +12,7 @@ import orjson
 from apitrail.events.selectors import DEFAULT_SELECTORS, Predicate, compile_selectors
 from apitrail.store import journal
 from apitrail.store.database import Row, Tx
+from apitrail.trail.logfile import account_folder
 from apitrail.trail.trails import Span, follower_name, spans_of
 
 SCAN_ROWS = 5000
@@ -19,12 +20,13 @@ GLOBAL_SOURCES = frozenset(("iam.amazonaws.com", "signin.amazonaws.com", "cloudf
 
 
 class Place(NamedTuple):
-    """Where a log file goes. account, region: of its events. bucket, prefix: of the trail."""
+    """Where a log file goes. account, region: of its events. bucket, prefix, organization: of the trail."""
 
     account: str
     region: str
     bucket: str
     prefix: str
+    organization: str = ""
 
 
 @dataclass(slots=True)
@@ -58,9 +60,13 @@ class Want:
         self.simple = span.global_events and not custom
         self.predicate: Predicate = compile_selectors(span.basic, span.advanced)
 
+    def place(self, account: str, region: str) -> Place:
+        """Return where an event in reach goes."""
+        return Place(account, region, self.span.bucket, self.span.prefix, self.span.organization)
+
     def in_reach(self, account: str, region: str) -> bool:
         """Return whether a place's events are the trail's business at all."""
-        return account == self.span.account and self.span.region in ("", region)
+        return account in self.span.accounts and self.span.region in ("", region)
 
     def wants(self, category: int, event: bytes) -> bool:
         """Return whether an event in reach is wanted."""
@@ -86,6 +92,7 @@ class Course:
     def renew(self, spans: list[Span]) -> None:
         """Take over changed spans."""
         self.wants = [Want(span) for span in spans]
+        self.accounts = frozenset[str]().union(*(span.accounts for span in spans))
 
     @property
     def needs_events(self) -> bool:
@@ -110,7 +117,7 @@ class Course:
             self.received += 1
             self.filtered += 1
             return None
-        place, cut = Place(account, region, want.span.bucket, want.span.prefix), None
+        place, cut = want.place(account, region), None
         waiting = self.waiting.get(place)
         if waiting is not None and waiting.byte_count + size + 1 > limit:
             cut, waiting = self.cut(seq - 1), None
@@ -168,7 +175,7 @@ class Follower:
     def _take(self, rows: list[Row]) -> list[Seal]:
         by_account: dict[str, list[Course]] = {}
         for course in self.courses.values():
-            for account in {want.span.account for want in course.wants}:
+            for account in course.accounts:
                 by_account.setdefault(account, []).append(course)
         seals = []
         for row in rows:
@@ -180,9 +187,11 @@ class Follower:
         return seals
 
 
-def events_of(tx: Tx, trail: str, account: str, region: str, bucket: str, first_seq: int, last_seq: int) -> list[bytes]:
+def events_of(
+    tx: Tx, trail: str, account: str, region: str, bucket: str, key: str, first_seq: int, last_seq: int
+) -> list[bytes]:
     """Return the events of a sealed log file, in journal order: the same ones whenever it is asked."""
-    wants = [Want(span) for span in spans_of(tx, trail) if span.bucket == bucket]
+    wants = [Want(span) for span in spans_of(tx, trail) if _delivers_to(span, account, bucket, key)]
     rows = tx.all(
         "SELECT seq, category, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ? ORDER BY seq",
         (first_seq, last_seq, account, region),
@@ -193,3 +202,8 @@ def events_of(tx: Tx, trail: str, account: str, region: str, bucket: str, first_
     return [
         event for seq, category, event in rows if any(w.span.covers(seq) and w.wants(category, event) for w in wants)
     ]
+
+
+def _delivers_to(span: Span, account: str, bucket: str, key: str) -> bool:
+    """Return whether a span's log files of an account go where this one is; another span may have another prefix."""
+    return span.bucket == bucket and key.startswith(account_folder(account, span.prefix, span.organization))

@@ -19,15 +19,23 @@ CONTENT_TYPE = "application/json"
 CONTENT_ENCODING = "gzip"
 
 
-def logfile_name(account: str, region: str, at: datetime, suffix: str, prefix: str = "") -> str:
+def account_folder(account: str, prefix: str = "", organization: str = "") -> str:
+    """Return what the keys of an account's log and digest files begin with, with a slash at its end.
+
+    organization: its id, for files of an organization's trail.
+    """
+    parts = (prefix, "AWSLogs", organization, account)
+    return "".join(f"{part}/" for part in parts if part)
+
+
+def logfile_name(account: str, region: str, at: datetime, suffix: str, prefix: str = "", organization: str = "") -> str:
     """Return the object key of a log file.
 
-    Form: [prefix/]AWSLogs/<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/<file>, with file
+    Form: [prefix/]AWSLogs/[organization/]<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/<file>, with file
     <account>_CloudTrail_<region>_<yyyymmdd>T<hhmm>Z_<suffix>.json.gz
     at: UTC, cut to the minute. suffix: 16 letters or digits, unique within trail and minute.
     """
-    head = f"{prefix}/" if prefix else ""
-    folder = f"{head}AWSLogs/{account}/CloudTrail/{region}/{at:%Y/%m/%d}"
+    folder = f"{account_folder(account, prefix, organization)}CloudTrail/{region}/{at:%Y/%m/%d}"
     return f"{folder}/{account}_CloudTrail_{region}_{at:%Y%m%dT%H%M}Z_{suffix}.json.gz"
 
 

@@ -39,7 +39,7 @@ def seal(tx: Tx, decision: Seal, now: datetime, ids: Ids) -> int:
     if journal.cursor(tx, follower) >= decision.upto:
         return 0
     for place, waiting in decision.places.items():
-        key = logfile_name(place.account, place.region, now, ids.token(SUFFIX_LENGTH), place.prefix)
+        key = logfile_name(place.account, place.region, now, ids.token(SUFFIX_LENGTH), place.prefix, place.organization)
         tx.insert(
             "INSERT INTO log_files (trail, account, region, bucket, key, first_seq, last_seq, event_count, byte_count,"
             " oldest_at, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

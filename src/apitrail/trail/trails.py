@@ -1,8 +1,9 @@
 """Trails as documents, and the spans of the journal in which they were logging.
 
 A trail's document is the Trail structure of the API with private extras: `_Logging`, `_StartedAt`, `_StoppedAt`,
-`_EventSelectors`, `_AdvancedEventSelectors`. A span says from which event to which a trail was logging and by
-which selectors, so that what belongs into a log file can be worked out again at any time, with the same result.
+`_EventSelectors`, `_AdvancedEventSelectors`; those of an organization's trail also `_Organization` (id) and `_Accounts`. A span
+says from which event to which a trail was logging and by which selectors, so that what belongs into a log file can be worked out
+again at any time, with the same result.
 """
 
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ class Span:
 
     region: the only region whose events are wanted, or empty for all. global_events: are events of global services wanted.
     basic, advanced: the selectors as put, None for the default. bucket, prefix: where its log files go.
+    accounts: whose events are wanted. organization: the id that stands in the keys of an organization's trail, or empty.
     """
 
     trail: str
-    account: str
+    accounts: frozenset[str]
     first: int
     last: int | None
     region: str
@@ -35,6 +37,7 @@ class Span:
     basic: list[dict[str, Any]] | None
     advanced: list[dict[str, Any]] | None
     recursive: bool = False
+    organization: str = ""
 
     def covers(self, seq: int) -> bool:
         """Return whether an event of this number is inside the span."""
@@ -47,9 +50,10 @@ def follower_name(trail_arn: str) -> str:
 
 
 def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
-    """Let a trail log from an event on, by its present settings."""
+    """Let a trail log from an event on, by its present settings. account: the one that it belongs to."""
     config = {
-        "account": account,
+        "accounts": trail.get("_Accounts") or [account],
+        "organization": trail.get("_Organization", ""),
         "region": "" if trail.get("IsMultiRegionTrail") else trail["HomeRegion"],
         "bucket": trail["S3BucketName"],
         "prefix": trail.get("S3KeyPrefix", ""),
@@ -99,7 +103,7 @@ def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
     values = decode_doc(config)
     return Span(
         trail=trail,
-        account=values["account"],
+        accounts=frozenset(values["accounts"]),
         first=first,
         last=last,
         region=values["region"],
@@ -109,4 +113,5 @@ def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
         basic=values["basic"],
         advanced=values["advanced"],
         recursive=values["recursive"],
+        organization=values["organization"],
     )

@@ -213,7 +213,7 @@ class Verifier:
         for at in range(0, max(1, len(logs)), CHUNK):
             batch = Batch(judged, series, is_backfill, [], [], [], at == 0)
             for place, log, mark in logs[at : at + CHUNK]:
-                if judged.digest is not None and log.bucket != judged.digest.bucket:
+                if log.bucket != judged.bucket:
                     batch.foreign.append(f"s3://{log.bucket}/{log.key}")
                 elif mark and mark == self._ledger.mark_of(log.key) and not judged.is_tail:
                     batch.proved.append(log.key)
@@ -227,11 +227,11 @@ class Verifier:
                 self._ledger.trust(one.key)
 
     def _digest_finding(self, scope: Scope, batch: Batch) -> Finding:
-        judged, digest = batch.judged, batch.judged.digest
+        judged = batch.judged
         name = parse_digest_key(judged.key)
-        if digest is not None and not judged.problem:
-            start = max(digest.start_at, self._request.start or 0)
-            self.tally.cover(Window(start, min(digest.end_at, self._request.end)))
+        if not judged.problem:
+            start = max(judged.window.start, self._request.start or 0)
+            self.tally.cover(Window(start, min(judged.window.end, self._request.end)))
         kind: Kind = "backfill" if batch.is_backfill else "digest"
         place = self._archive.label(judged.key)
         return Finding(kind, self._verdict(judged), place, judged.problem, name.end_at if name else 0, scope.name)
@@ -240,13 +240,13 @@ class Verifier:
         """Return a digest's verdict; the newest one of a plain copy is merely not provable yet while it is young."""
         if not judged.problem:
             return "valid"
-        if judged.problem != COPY or judged.digest is None:
+        if judged.problem != COPY:
             return "invalid"
-        length = judged.digest.end_at - judged.digest.start_at
-        return "note" if judged.is_tail and self._request.now - judged.digest.end_at <= 2 * length else "unproven"
+        length = judged.window.end - judged.window.start
+        return "note" if judged.is_tail and self._request.now - judged.window.end <= 2 * length else "unproven"
 
     def _log_findings(self, scope: Scope, batch: Batch, results: list[Checked]) -> Iterator[Finding]:
-        at = batch.judged.digest.end_at if batch.judged.digest else 0
+        at = batch.judged.window.end
         by_key = {item.key: item for item in results}
         for key in batch.proved:
             self.tally.kept += 1
@@ -327,7 +327,7 @@ class Verifier:
             at = _log_time(key)
             if at is None or at >= self._request.end or at < (self._request.start or 0):
                 continue
-            if wanted and all(covers(proof.windows, at, at + proof.patience + SLACK_S) for proof in wanted):
+            if wanted and all(covers(proof.windows, at + 59, at + proof.patience + SLACK_S) for proof in wanted):
                 yield Finding("log", "invalid", self._archive.label(key), UNLISTED, at, scope.name)
             elif wanted and all(self._waits(proof, at) for proof in wanted):
                 waiting.add(at)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from sys import intern
 from typing import NamedTuple
 
 from apitrail.trail.digest import Window
 from apitrail.trail.verify_archive import relative
 from apitrail.trail.verify_files import NOT_FOUND, Digest
 
+NOWHEN = Window(0, 0)
 ANOTHER = "is not the file that the next digest file refers to"
 
 
@@ -20,20 +22,18 @@ class Expected(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A digest with its verdict. problem: empty when it is valid. digest: None when it is missing.
+    """A digest with its verdict, without its content. problem: empty when it is valid. window: empty for a missing one.
 
-    is_tail: nothing in the range follows it in its chain. is_first: it begins a chain.
+    bucket: where it says it lies. before: the bucket in which its chain comes from the past, where that is another one.
+    is_tail: nothing in the range follows it in its chain.
     """
 
     key: str
     problem: str
-    digest: Digest | None = None
+    window: Window = NOWHEN
+    bucket: str = ""
+    before: str = ""
     is_tail: bool = False
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it is a starting digest."""
-        return self.digest is not None and not self.digest.previous_key
 
 
 Judge = Callable[[Digest, Expected | None], str]
@@ -85,9 +85,9 @@ def walk(
             if digest is None:
                 break
             problem = judge(digest, expected)
-            found.append(Judged(key, problem, digest, is_tail))
+            found.append(_judged(digest, problem, is_tail))
             blind = bool(problem) and not (plain and digest.end_text)
-            if blind or not digest.previous_key or digest.start_at <= start or elsewhere(digest):
+            if blind or not digest.previous_key or digest.start_at <= start or _elsewhere(digest):
                 break
             key, is_tail = relative(digest.previous_key), False
             expected = expected_of(digest)
@@ -101,9 +101,14 @@ def expected_of(digest: Digest) -> Expected | None:
     return Expected(relative(digest.previous_key), digest.previous_sha256, digest.previous_signature)
 
 
-def elsewhere(digest: Digest) -> bool:
-    """Return whether the chain comes from another bucket."""
-    return bool(digest.previous_bucket) and digest.previous_bucket != digest.bucket
+def _judged(digest: Digest, problem: str, is_tail: bool) -> Judged:
+    window = Window(digest.start_at, digest.end_at)
+    return Judged(digest.key, problem, window, intern(digest.bucket), _elsewhere(digest), is_tail)
+
+
+def _elsewhere(digest: Digest) -> str:
+    """Return the bucket that the chain comes from, empty when it is the digest's own."""
+    return digest.previous_bucket if digest.previous_bucket != digest.bucket else ""
 
 
 def merge(windows: Iterable[Window]) -> list[Window]:

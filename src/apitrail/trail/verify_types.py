@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from apitrail.trail.digest import Series, Window, utc_text
 from apitrail.trail.verify_archive import TOP, Archive
-from apitrail.trail.verify_chain import Judged, elsewhere, merge
+from apitrail.trail.verify_chain import Judged, merge
 
 Kind = Literal["digest", "backfill", "log", "time"]
 Verdict = Literal["valid", "invalid", "unproven", "note"]
@@ -129,12 +129,11 @@ class Proof:
         """Take the verdicts of a chain in; backfill digests prove no time, only files."""
         if is_backfill:
             return
-        valid = [one for one in judged if not one.problem and one.digest is not None]
-        digests = [one.digest for one in valid if one.digest is not None]
-        self._longest = max((one.end_at - one.start_at for one in digests[:3]), default=0)
-        self.windows = merge(Window(one.start_at, one.end_at) for one in digests)
-        self.ends = {one.digest.end_at for one in valid if one.is_tail and one.digest is not None}
-        self.moved_from = [one.previous_bucket for one in digests if elsewhere(one)]
+        valid = [one for one in judged if not one.problem]
+        self._longest = max((one.window.end - one.window.start for one in valid[:3]), default=0)
+        self.windows = merge(one.window for one in valid)
+        self.ends = {one.window.end for one in valid if one.is_tail}
+        self.moved_from = [one.before for one in valid if one.before]
 
     def add(self, window: Window) -> None:
         """Take one more valid digest in."""

@@ -133,9 +133,14 @@ class Scene:
 
     def stop(self) -> None:
         """StopLogging, which is an event itself."""
-        self.event(name="StopLogging")
+        self.stop_with({"eventID": "stop", "eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com"})
+
+    def stop_with(self, event: dict[str, Any]) -> None:
+        """Stop with an event that is given."""
+        at = int(self.clock.now().timestamp())
 
         def work(tx: Tx) -> None:
+            journal.append(tx, ACCOUNT, REGION, 0, at, orjson.dumps(event))
             close_span(tx, ARN, journal.last_seq(tx))
             end_validation(tx, ARN, journal.last_seq(tx))
 

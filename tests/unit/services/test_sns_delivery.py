@@ -302,6 +302,20 @@ def test_nobody_confirming_ends_the_subscription_after_three_days(
     assert deliver(stage) is None
 
 
+def test_asking_again_replaces_the_message_and_the_token_that_nobody_used(
+    stage: Stage, topic: str, subscriber: Subscriber
+) -> None:
+    arn = subscribe(stage, "http", subscriber.url)
+    stage.advance(2 * 86400, step=86400)
+    assert subscribe(stage, "http", subscriber.url) == arn
+    deliver(stage)
+    assert len(subscriber.got) == 1
+    stage.advance(2 * 86400, step=86400)
+    confirm(stage, subscriber)
+    stage.advance(2 * 86400, step=86400)
+    assert sns(stage, "GetSubscriptionAttributes", SubscriptionArn=arn)["Attributes"]["PendingConfirmation"] == "false"
+
+
 def test_ending_a_subscription_ends_its_deliveries(stage: Stage, topic: str) -> None:
     url = make_queue(stage)
     arn = subscribe(stage)

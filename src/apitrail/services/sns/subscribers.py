@@ -64,7 +64,7 @@ def publish(ctx: Context, message: Mapping[str, Any]) -> None:
 
 
 def ask_to_confirm(ctx: Context, subscription: Doc) -> None:
-    """Send the message that asks an endpoint to confirm its subscription."""
+    """Send the message that asks an endpoint to confirm its subscription, in place of an older one that still waits."""
     message = {
         "Type": CONFIRMATION,
         "MessageId": ctx.ids.uuid(),
@@ -74,6 +74,7 @@ def ask_to_confirm(ctx: Context, subscription: Doc) -> None:
         "Token": subscription["_Token"],
     }
     arn = subscription["SubscriptionArn"]
+    lanes.drop_lane(ctx.tx, arn)
     lanes.add_delivery(ctx.tx, arn, lanes.add_message(ctx.tx, message), ctx.now.timestamp())
     ctx.wake(COURIER)
 

@@ -149,7 +149,12 @@ def set_subscription_attributes(ctx: Context, params: Params) -> None:
 def expire_pending(ctx: Context, doc: Doc) -> None:
     """Forget a subscription that nobody has confirmed in three days."""
     subscription = SUBSCRIPTIONS.at(ctx.tx).get(doc["SubscriptionArn"])
-    if subscription is not None and not subscription["_Confirmed"] and subscription["_Until"] <= ctx.now.timestamp():
+    if subscription is None or subscription["_Confirmed"]:
+        return
+    left_s = subscription["_Until"] - ctx.now.timestamp()
+    if left_s > 0:
+        ctx.schedule(EXPIRE, doc, left_s)
+    else:
         drop_subscription(ctx.tx, doc["SubscriptionArn"])
 
 
@@ -186,9 +191,10 @@ def _new(ctx: Context, topic: Doc, protocol: str, endpoint: str, attributes: dic
 
 def _renew_token(ctx: Context, subscription: Doc) -> None:
     """Give a subscription that waits for confirmation a new token, which lasts three days."""
+    if "_Token" not in subscription:
+        ctx.schedule(EXPIRE, {"SubscriptionArn": subscription["SubscriptionArn"]}, TOKEN_S)
     subscription |= {"_Token": ctx.ids.hex(TOKEN_LENGTH), "_Until": ctx.now.timestamp() + TOKEN_S}
     put_subscription(ctx, subscription)
-    ctx.schedule(EXPIRE, {"SubscriptionArn": subscription["SubscriptionArn"]}, TOKEN_S)
 
 
 def _by_token(ctx: Context, arn: str, token: str) -> Doc:

@@ -41,6 +41,7 @@ from apitrail.telemetry import Metrics
 from apitrail.trail.deliver import Deliverer
 from apitrail.trail.digests import Digester
 from apitrail.trail.follow import Course
+from apitrail.trail.insights import Insights
 from apitrail.trail.keys import KeyRing
 from apitrail.trail.notify import Notifier
 from apitrail.trail.status import region_status, trail_status
@@ -129,6 +130,7 @@ class App:
             self.courier,
             Notifier(self.database, partial(publish_for_trail, self), self.clock),
             self.digester,
+            Insights(self.database, self.settings.insights, self.clock, self.ids, self.grown.grown),
             Indexer(self.database, self.index),
             self.credentials,
             Pruner(self.database, self.clock, self.settings.journal),

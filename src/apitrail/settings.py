@@ -112,6 +112,19 @@ class Digest(Struct, frozen=True, forbid_unknown_fields=True):
     passphrase_file: str = ""
 
 
+class Insights(Struct, frozen=True, forbid_unknown_fields=True):
+    """When calls per minute are unusual, for trails with Insights.
+
+    A minute is unusual above the highest of: average and sigma times the deviation, factor times the average, average and
+    step_per_minute; three of five such minutes begin an insight. series_max: kinds of calls that are counted.
+    """
+
+    sigma: Positive = 6.0
+    factor: Positive = 3.0
+    step_per_minute: Positive = 5.0
+    series_max: Count = 20_000
+
+
 class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     """How GameLift behaves.
 
@@ -167,6 +180,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     journal: Journal = field(default_factory=Journal)
     delivery: Delivery = field(default_factory=Delivery)
     digest: Digest = field(default_factory=Digest)
+    insights: Insights = field(default_factory=Insights)
     gamelift: GameLift = field(default_factory=GameLift)
     sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from apitrail.store.database import Tx
 
 GATEWAY = 1
-MANAGEMENT, DATA, INSIGHT = 0, 1, 2
+MANAGEMENT, DATA, INSIGHT, DATA_INSIGHT = 0, 1, 2, 3
 CATEGORIES = {"Management": MANAGEMENT, "Data": DATA, "Insight": INSIGHT}
 
 

@@ -162,18 +162,9 @@ class Deliverer:
 
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
-    events = events_of(tx, file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
-    assert len(events) == file.event_count, f"{file.key}: {len(events)} events where {file.event_count} were sealed"
-    content = render(events)
-    oldest, newest = _times(tx, file)
-    return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), oldest, newest)
-
-
-def _times(tx: Tx, file: LogFile) -> tuple[int, int]:
-    """Return the oldest and newest eventTime in the file's range, from the journal's column."""
-    row = tx.one(
-        "SELECT min(time), max(time) FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?",
-        (file.first_seq, file.last_seq, file.account, file.region),
-    )
-    assert row is not None
-    return row[0], row[1]
+    where = (file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
+    found = events_of(tx, *where, insight=bool(file.insight))
+    assert len(found) == file.event_count, f"{file.key}: {len(found)} events where {file.event_count} were sealed"
+    times = [time for time, _ in found]
+    content = render([event for _, event in found])
+    return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), min(times), max(times))

@@ -16,16 +16,22 @@ from apitrail.trail.logfile import account_folder
 from apitrail.trail.trails import Span, follower_name, spans_of
 
 SCAN_ROWS = 5000
+INSIGHT_CATEGORIES = {journal.INSIGHT: "Management", journal.DATA_INSIGHT: "Data"}
+"""Categories of Insights events, and what they are about."""
 GLOBAL_SOURCES = frozenset(("iam.amazonaws.com", "signin.amazonaws.com", "cloudfront.amazonaws.com"))
 
 
 class Place(NamedTuple):
-    """Where a log file goes. account, region: of its events. bucket, prefix, organization: of the trail."""
+    """Where a log file goes.
+
+    account, region: of its events. bucket, prefix, organization: of the trail. insight: of Insights events.
+    """
 
     account: str
     region: str
     bucket: str
     prefix: str
+    insight: bool = False
     organization: str = ""
 
 
@@ -59,23 +65,36 @@ class Want:
         custom = bool(span.advanced) or (bool(span.basic) and list(span.basic or ()) != list(DEFAULT_SELECTORS))
         self.simple = span.global_events and not custom
         self.predicate: Predicate = compile_selectors(span.basic, span.advanced)
+        self.insights = frozenset(span.insights)
+        self._places: dict[tuple[str, str, bool], Place] = {}
 
-    def place(self, account: str, region: str) -> Place:
-        """Return where an event in reach goes."""
-        return Place(account, region, self.span.bucket, self.span.prefix, self.span.organization)
+    def place(self, account: str, region: str, insight: bool) -> Place:
+        """Return where an event goes; the same object each time, since there are few places and many events."""
+        key = (account, region, insight)
+        found = self._places.get(key)
+        if found is None:
+            span = self.span
+            found = self._places[key] = Place(account, region, span.bucket, span.prefix, insight, span.organization)
+        return found
 
     def in_reach(self, account: str, region: str) -> bool:
         """Return whether a place's events are the trail's business at all."""
         return account in self.span.accounts and self.span.region in ("", region)
 
     def wants(self, category: int, event: bytes) -> bool:
-        """Return whether an event in reach is wanted."""
+        """Return whether an event in reach is wanted. event: not needed for a simple want, but of Insights."""
+        if category in INSIGHT_CATEGORIES:
+            return bool(self.insights) and self._wants_insight(category, event)
         if self.simple:
             return category == journal.MANAGEMENT
         content = orjson.loads(event)
         if not self.span.global_events and content["eventSource"] in GLOBAL_SOURCES:
             return False
         return self.predicate(content)
+
+    def _wants_insight(self, category: int, event: bytes) -> bool:
+        kind = orjson.loads(event)["insightDetails"]["insightType"]
+        return (kind, INSIGHT_CATEGORIES[category]) in self.insights
 
 
 class Course:
@@ -117,7 +136,7 @@ class Course:
             self.received += 1
             self.filtered += 1
             return None
-        place, cut = want.place(account, region), None
+        place, cut = want.place(account, region, category in INSIGHT_CATEGORIES), None
         waiting = self.waiting.get(place)
         if waiting is not None and waiting.byte_count + size + 1 > limit:
             cut, waiting = self.cut(seq - 1), None
@@ -163,7 +182,8 @@ class Follower:
         if not self.courses:
             return [], False
         start = min(course.position for course in self.courses.values())
-        event = "event" if any(course.needs_events for course in self.courses.values()) else "NULL"
+        needed = any(course.needs_events for course in self.courses.values())
+        event = "event" if needed else f"CASE WHEN category >= {journal.INSIGHT} THEN event END"
         rows = tx.all(
             f"SELECT seq, account, region, category, time, length(event), {event} FROM journal"
             " WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -188,19 +208,33 @@ class Follower:
 
 
 def events_of(
-    tx: Tx, trail: str, account: str, region: str, bucket: str, key: str, first_seq: int, last_seq: int
-) -> list[bytes]:
-    """Return the events of a sealed log file, in journal order: the same ones whenever it is asked."""
+    tx: Tx,
+    trail: str,
+    account: str,
+    region: str,
+    bucket: str,
+    key: str,
+    first_seq: int,
+    last_seq: int,
+    insight: bool = False,
+) -> list[tuple[int, bytes]]:
+    """Return (time, event) of the events of a sealed log file, in journal order: the same ones whenever it is asked.
+
+    insight: of a log file of Insights events, which holds nothing else. time: eventTime in epoch seconds.
+    """
     wants = [Want(span) for span in spans_of(tx, trail) if _delivers_to(span, account, bucket, key)]
     rows = tx.all(
-        "SELECT seq, category, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ? ORDER BY seq",
-        (first_seq, last_seq, account, region),
+        "SELECT seq, category, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
+        " AND (category >= ?) = ? ORDER BY seq",
+        (first_seq, last_seq, account, region, journal.INSIGHT, insight),
     )
-    if len(wants) == 1 and wants[0].simple:
-        span = wants[0].span
-        return [event for seq, category, event in rows if category == journal.MANAGEMENT and span.covers(seq)]
+    if not insight and len(wants) == 1 and wants[0].simple:
+        covers = wants[0].span.covers
+        return [(time, event) for seq, category, time, event in rows if category == journal.MANAGEMENT and covers(seq)]
     return [
-        event for seq, category, event in rows if any(w.span.covers(seq) and w.wants(category, event) for w in wants)
+        (time, event)
+        for seq, category, time, event in rows
+        if any(w.span.covers(seq) and w.wants(category, event) for w in wants)
     ]
 
 

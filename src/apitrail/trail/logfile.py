@@ -15,6 +15,7 @@ LIBDEFLATE_LEVEL = 6
 ISAL_LEVEL = 2
 GZIP_WINDOW = 31
 HEAD, TAIL = b'{"Records":[', b"]}"
+EVENT_FILES, INSIGHT_FILES = "CloudTrail", "CloudTrail-Insight"
 CONTENT_TYPE = "application/json"
 CONTENT_ENCODING = "gzip"
 
@@ -28,21 +29,32 @@ def account_folder(account: str, prefix: str = "", organization: str = "") -> st
     return "".join(f"{part}/" for part in parts if part)
 
 
-def logfile_name(account: str, region: str, at: datetime, suffix: str, prefix: str = "", organization: str = "") -> str:
+def logfile_name(
+    account: str,
+    region: str,
+    at: datetime,
+    suffix: str,
+    prefix: str = "",
+    kind: str = EVENT_FILES,
+    organization: str = "",
+) -> str:
     """Return the object key of a log file.
 
-    Form: [prefix/]AWSLogs/[organization/]<account>/CloudTrail/<region>/<yyyy>/<mm>/<dd>/<file>, with file
-    <account>_CloudTrail_<region>_<yyyymmdd>T<hhmm>Z_<suffix>.json.gz
-    at: UTC, cut to the minute. suffix: 16 letters or digits, unique within trail and minute.
+    Form: [prefix/]AWSLogs/[organization/]<account>/<kind>/<region>/<yyyy>/<mm>/<dd>/<file>, with file
+    <account>_<kind>_<region>_<yyyymmdd>T<hhmm>Z_<suffix>.json.gz
+    at: UTC, cut to the minute. suffix: 16 letters or digits, unique within trail and minute. kind: EVENT_FILES, or
+    INSIGHT_FILES for Insights events.
     """
-    folder = f"{account_folder(account, prefix, organization)}CloudTrail/{region}/{at:%Y/%m/%d}"
-    return f"{folder}/{account}_CloudTrail_{region}_{at:%Y%m%dT%H%M}Z_{suffix}.json.gz"
+    folder = f"{account_folder(account, prefix, organization)}{kind}/{region}/{at:%Y/%m/%d}"
+    return f"{folder}/{account}_{kind}_{region}_{at:%Y%m%dT%H%M}Z_{suffix}.json.gz"
 
 
 def render(events: Sequence[bytes]) -> bytes:
     """Return the content of a log file: one JSON object whose only key is `Records`. events: JSON, at least one."""
     assert events, "an empty log file is never written"
-    return HEAD + b",".join(events) + TAIL
+    if len(events) == 1:
+        return HEAD + events[0] + TAIL
+    return b",".join((HEAD + events[0], *events[1:-1], events[-1] + TAIL))
 
 
 def compress(content: bytes, method: Gzip) -> bytes:

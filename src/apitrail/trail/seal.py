@@ -7,12 +7,12 @@ from apitrail.ids import Ids
 from apitrail.store import journal
 from apitrail.store.database import Tx
 from apitrail.trail.follow import Seal
-from apitrail.trail.logfile import logfile_name
+from apitrail.trail.logfile import EVENT_FILES, INSIGHT_FILES, logfile_name
 from apitrail.trail.notify import announce
 from apitrail.trail.trails import drop_spans, find_trail, follower_name, spans_of
 
 SUFFIX_LENGTH = 16
-COLUMNS = "id, trail, account, region, bucket, key, first_seq, last_seq, event_count, byte_count"
+COLUMNS = "id, trail, account, region, bucket, key, first_seq, last_seq, event_count, byte_count, insight"
 
 
 class LogFile(NamedTuple):
@@ -28,6 +28,7 @@ class LogFile(NamedTuple):
     last_seq: int
     event_count: int
     byte_count: int
+    insight: int = 0
 
 
 def seal(tx: Tx, decision: Seal, now: datetime, ids: Ids) -> int:
@@ -39,10 +40,12 @@ def seal(tx: Tx, decision: Seal, now: datetime, ids: Ids) -> int:
     if journal.cursor(tx, follower) >= decision.upto:
         return 0
     for place, waiting in decision.places.items():
-        key = logfile_name(place.account, place.region, now, ids.token(SUFFIX_LENGTH), place.prefix, place.organization)
+        kind = INSIGHT_FILES if place.insight else EVENT_FILES
+        suffix = ids.token(SUFFIX_LENGTH)
+        key = logfile_name(place.account, place.region, now, suffix, place.prefix, kind, place.organization)
         tx.insert(
             "INSERT INTO log_files (trail, account, region, bucket, key, first_seq, last_seq, event_count, byte_count,"
-            " oldest_at, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " oldest_at, sealed_at, insight) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 decision.trail,
                 place.account,
@@ -55,6 +58,7 @@ def seal(tx: Tx, decision: Seal, now: datetime, ids: Ids) -> int:
                 waiting.byte_count,
                 waiting.oldest,
                 now.timestamp(),
+                place.insight,
             ),
         )
     journal.move_cursor(tx, follower, decision.upto)

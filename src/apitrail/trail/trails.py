@@ -1,9 +1,9 @@
 """Trails as documents, and the spans of the journal in which they were logging.
 
 A trail's document is the Trail structure of the API with private extras: `_Logging`, `_StartedAt`, `_StoppedAt`,
-`_EventSelectors`, `_AdvancedEventSelectors`; those of an organization's trail also `_Organization` (id) and `_Accounts`. A span
-says from which event to which a trail was logging and by which selectors, so that what belongs into a log file can be worked out
-again at any time, with the same result.
+`_EventSelectors`, `_AdvancedEventSelectors`, `_InsightSelectors`; those of an organization's trail also `_Organization` (id) and
+`_Accounts`. A span says from which event to which a trail was logging and by which selectors, so that what belongs into a log
+file can be worked out again at any time, with the same result.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class Span:
     region: the only region whose events are wanted, or empty for all. global_events: are events of global services wanted.
     basic, advanced: the selectors as put, None for the default. bucket, prefix: where its log files go.
     accounts: whose events are wanted. organization: the id that stands in the keys of an organization's trail, or empty.
+    insights: (type, category) of the Insights that are on.
     """
 
     trail: str
@@ -38,6 +39,7 @@ class Span:
     advanced: list[dict[str, Any]] | None
     recursive: bool = False
     organization: str = ""
+    insights: tuple[tuple[str, str], ...] = ()
 
     def covers(self, seq: int) -> bool:
         """Return whether an event of this number is inside the span."""
@@ -61,6 +63,7 @@ def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
         "basic": trail.get("_EventSelectors"),
         "advanced": trail.get("_AdvancedEventSelectors"),
         "recursive": bool(trail.get("RecursiveLogging")),
+        "insights": insight_types(trail),
     }
     if not spans_of(tx, trail["TrailARN"]):
         journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
@@ -68,6 +71,15 @@ def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
         "INSERT INTO trail_spans (trail, from_seq, config) VALUES (?, ?, ?)",
         (trail["TrailARN"], from_seq, encode_doc(config)),
     )
+
+
+def insight_types(trail: Doc) -> list[tuple[str, str]]:
+    """Return (type, category) of a trail's insight selectors."""
+    return [
+        (selector["InsightType"], category)
+        for selector in trail.get("_InsightSelectors") or ()
+        for category in selector["EventCategories"]
+    ]
 
 
 def close_span(tx: Tx, trail_arn: str, last_seq: int) -> None:
@@ -114,4 +126,5 @@ def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
         advanced=values["advanced"],
         recursive=values["recursive"],
         organization=values["organization"],
+        insights=tuple((kind, category) for kind, category in values.get("insights", ())),
     )

@@ -1,15 +1,15 @@
 """CloudTrail's own API: trails, their logging and status, tags, selectors, and look-up of events.
 
 errors: the exceptions. names: rules for names and ARNs. access: finding a trail. trails: create, change, list. logging: start,
-stop, status. selectors, tags, lookup: what they say. keys: public keys of digest files.
+stop, status. selectors, insights, tags, lookup: what they say. keys: public keys of digest files.
 notifications: a trail's topic. records: how calls are recorded.
 """
 
-from apitrail.services.cloudtrail import keys, logging, lookup, selectors, tags, trails
+from apitrail.services.cloudtrail import insights, keys, logging, lookup, selectors, tags, trails
 from apitrail.services.cloudtrail.records import RULES
 from apitrail.services.operation import Service
 
-__all__ = ["SERVICE", "keys", "logging", "lookup", "selectors", "tags", "trails"]
+__all__ = ["SERVICE", "insights", "keys", "logging", "lookup", "selectors", "tags", "trails"]
 
 SERVICE = Service(
     "cloudtrail",
@@ -22,6 +22,9 @@ SERVICE = Service(
             "ListTrails",
             "ListTags",
             "GetEventSelectors",
+            "GetInsightSelectors",
+            "ListInsightsData",
+            "ListInsightsMetricData",
             "LookupEvents",
             "ListPublicKeys",
         )
@@ -33,6 +36,7 @@ SERVICE = Service(
         "LookupEvents.lookupAttributes": "InvalidLookupAttributesException",
         "PutEventSelectors.eventSelectors": "InvalidEventSelectorsException",
         "PutEventSelectors.advancedEventSelectors": "InvalidEventSelectorsException",
+        "PutInsightSelectors.insightSelectors": "InvalidInsightSelectorsException",
         "AddTags.tagsList": "InvalidTagParameterException",
         "CreateTrail.tagsList": "InvalidTagParameterException",
     },

@@ -81,6 +81,18 @@ class InvalidParameterCombinationException(ServiceError):
     code = "InvalidParameterCombinationException"
 
 
+class InvalidInsightSelectorsException(ServiceError):
+    """An insight selector is wrong, or the trail does not log what it would measure."""
+
+    code = "InvalidInsightSelectorsException"
+
+
+class InsightNotEnabledException(ServiceError):
+    """The trail has no Insights."""
+
+    code = "InsightNotEnabledException"
+
+
 class InvalidParameterException(ServiceError):
     """A parameter is wrong."""
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from apitrail.services.cloudtrail.access import get_own_trail, get_trail, put_trail
+from apitrail.services.cloudtrail.insights import end_insights
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.trail.chains import begin_validation, end_validation
@@ -38,11 +39,13 @@ def start_logging(ctx: Context, params: "StartLoggingRequestTypeDef") -> dict[st
 def stop_logging(ctx: Context, params: "StopLoggingRequestTypeDef") -> dict[str, Any]:
     """Let a trail's logging end with this very call, which is still delivered; a stopped trail stays so.
 
+    It ends the trail's Insights as well: they are off when logging starts again.
     Raises: TrailNotFoundException, InvalidHomeRegionException. Source: CloudTrail API Reference, StopLogging.
     """
     trail = get_own_trail(ctx, params["Name"])
     if trail["_Logging"]:
         trail |= {"_Logging": False, "_StoppedAt": ctx.now}
+        end_insights(trail)
         put_trail(ctx, trail)
         close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
         end_validation(ctx.tx, trail["TrailARN"], ctx.next_seq())

@@ -1,5 +1,5 @@
 -- Events of calls, in the order of their commits. One row per recipient account.
--- category: 0 management, 1 data, 2 insight. time: eventTime in epoch seconds. event: the record as JSON.
+-- category: 0 management, 1 data, 2 insight, 3 insight on data events. time: eventTime in epoch seconds. event: the record as JSON.
 CREATE TABLE journal (
   seq INTEGER PRIMARY KEY,
   gateway INTEGER NOT NULL,

@@ -20,6 +20,7 @@ class EffectRunner:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._running: dict[int, asyncio.Task[bool]] = {}
+        self._dropping: dict[int, asyncio.Task[None]] = {}
 
     async def run(self, numbers: list[int]) -> None:
         """Run the effects of these numbers now, one after another; a failed one is left to be tried again.
@@ -47,8 +48,24 @@ class EffectRunner:
         task = self._running.get(number)
         if task is None:
             task = self._running[number] = asyncio.ensure_future(self._try(number))
-            task.add_done_callback(lambda _: self._running.pop(number, None))
+            task.add_done_callback(lambda done: self._settle(number, done))
         return await asyncio.shield(task)
+
+    def _settle(self, number: int, done: asyncio.Future[bool]) -> None:
+        """Forget an effect that has failed; remember one that has happened until its row is gone for good."""
+        if done.cancelled() or done.exception() is not None or not done.result():
+            self._running.pop(number, None)
+        else:
+            self._dropping[number] = asyncio.ensure_future(self._drop(number))
+
+    async def _drop(self, number: int) -> None:
+        try:
+            await self._runtime.database.write(lambda tx: later.drop_effect(tx, number))
+        except JournalUnavailable as error:
+            log.warning("effect %d has happened and will be repeated: %s", number, error.reason)
+        finally:
+            self._running.pop(number, None)
+            self._dropping.pop(number, None)
 
     async def _try(self, number: int) -> bool:
         runtime = self._runtime
@@ -64,5 +81,4 @@ class EffectRunner:
             reason = f"{type(error).__name__}: {error}"
             await runtime.database.write(lambda tx: later.put_off_effect(tx, number, again, reason))
             return False
-        await runtime.database.write(lambda tx: later.drop_effect(tx, number), durable=False)
         return True

@@ -21,6 +21,7 @@ class Facts:
     (`cache-control`, ...). tags: object tags. checksums: base64 by algorithm (`CRC32`), of the whole object
     unless the value ends in `-<parts>`. parts: sizes of the parts of a multipart upload. number: place in the
     order of writes, for writes that may be repeated late: one with a lower number than the last is dropped; 0: none.
+    version: the version's id, empty for the null version and where there are no versions. is_marker: a delete marker.
     """
 
     content_type: str = OCTETS
@@ -32,6 +33,8 @@ class Facts:
     checksums: dict[str, str] = field(default_factory=dict)
     parts: tuple[int, ...] = ()
     number: int = 0
+    version: str = ""
+    is_marker: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,23 @@ class ObjectInfo:
     etag: str
     modified: datetime
     facts: Facts = field(default_factory=Facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version in a listing. is_latest: it is what the key means."""
+
+    info: ObjectInfo
+    is_latest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """A part of a listing of versions. next: key and version (empty after a common prefix) of the last one, None at the end."""
+
+    versions: Sequence[Version]
+    common_prefixes: Sequence[str]
+    next: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +161,11 @@ def check_range(size: int, start: int | None, end: int | None) -> tuple[int, int
 def no_such_key(key: str) -> SinkError:
     """Return the error for a key that has no object."""
     return SinkError(f"There is no object {key!r}.", code="NoSuchKey", temporary=False)
+
+
+def no_such_version(key: str, version: str) -> SinkError:
+    """Return the error for a version that is not there."""
+    return SinkError(f"There is no version {version} of {key!r}.", code="NoSuchVersion", temporary=False)
 
 
 def no_such_bucket(name: str) -> SinkError:

@@ -31,10 +31,13 @@ from apitrail.objects.bucket import (
     Facts,
     ObjectInfo,
     Page,
+    Version,
+    VersionPage,
     check_key,
     check_range,
     no_such_bucket,
     no_such_key,
+    no_such_version,
 )
 from apitrail.objects.content import (
     FolderBody,
@@ -46,7 +49,10 @@ from apitrail.objects.content import (
     write_all,
 )
 from apitrail.objects.paging import paging, run
+from apitrail.objects.past import NULL, PAST, Past, Record, newest, order_of
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry, Sidecar, decode_sidecar
+from apitrail.objects.state import STATE, BucketState, decode_state
+from apitrail.objects.versions import cut_page, later_than, ranked, record_info
 from apitrail.objects.walk import BucketWalk, Levels
 
 ETAGS_REMEMBERED = 16_384
@@ -62,10 +68,12 @@ class FolderBucket:
 
     def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self.root = root
-        self._levels = Levels(root, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._levels = Levels(root, self._clock)
         self._opened = False
         self._opening = threading.Lock()
         self._etags: dict[tuple[int, int, int, int], str] = {}
+        self._past = Past(root)
 
     # What a Bucket does -------------------------------------------------------------------------------------
 
@@ -89,13 +97,15 @@ class FolderBucket:
         """
         return await self._call(lambda: self._put_file(key, path, facts))
 
-    async def get(self, key: str, start: int | None = None, end: int | None = None) -> FolderBody:
-        """Open an object or a range of it; see Bucket.get."""
-        return await self._call(lambda: self._get(key, start, end))
+    async def get(
+        self, key: str, start: int | None = None, end: int | None = None, *, version: str | None = None
+    ) -> FolderBody:
+        """Open an object or a range of it; see Bucket.get. version: its id, `null`, or None for the current one."""
+        return await self._call(lambda: self._get(key, start, end, version))
 
-    async def head(self, key: str) -> ObjectInfo | None:
-        """Return what is known of an object; see Bucket.head."""
-        return await self._call(lambda: self._head(check_key(key)))
+    async def head(self, key: str, *, version: str | None = None) -> ObjectInfo | None:
+        """Return what is known of an object; see Bucket.head. version: as in get; a delete marker is told as well."""
+        return await self._call(lambda: self._head_version(check_key(key), version))
 
     async def list(self, prefix: str = "", after: str = "", limit: int = 1000, delimiter: str = "") -> Page:
         """Return a page of the listing; see Bucket.list."""
@@ -123,9 +133,32 @@ class FolderBucket:
         """Remove the directory with all that is ours. Raises: SinkError BucketNotEmpty when it holds an object."""
         await self._call(self._remove)
 
-    async def amend(self, key: str, change: Callable[[Facts], Facts]) -> ObjectInfo | None:
-        """Change what is kept beside the bytes, atomically; None when there is no object."""
-        return await self._call(lambda: self._amend(check_key(key), change))
+    async def amend(
+        self, key: str, change: Callable[[Facts], Facts], *, version: str | None = None
+    ) -> ObjectInfo | None:
+        """Change what is kept beside the bytes, atomically; None when there is no object. version: as in get."""
+        return await self._call(lambda: self._amend(check_key(key), change, version))
+
+    async def configure(self, state: BucketState) -> None:
+        """Keep how new files of this bucket are to be stored, for all who write into it."""
+        await self._call(lambda: self._configure(state))
+
+    async def mark(self, key: str, facts: Facts) -> None:
+        """Put a delete marker on top of a key's versions; facts have its version and number. Repeating it changes nothing."""
+        await self._call(lambda: self._mark(check_key(key), facts))
+
+    async def delete_version(self, key: str, version: str) -> bool:
+        """Remove one version for good; the newest that is left becomes current. False when there was none.
+
+        version: its id, or `null`.
+        """
+        return await self._call(lambda: self._delete_version(check_key(key), version))
+
+    async def list_versions(
+        self, prefix: str = "", after: tuple[str, str] = ("", ""), limit: int = 1000, delimiter: str = ""
+    ) -> VersionPage:
+        """Return the versions after one (its key and id; without id: after all of the key), newest first for each key."""
+        return await self._call(lambda: self._list_versions(prefix, after, limit, delimiter))
 
     # All below runs in threads ------------------------------------------------------------------------------
 
@@ -149,7 +182,11 @@ class FolderBucket:
     def _remove(self) -> None:
         self._open()
         with tree.locked(self.root, WRITERS):
-            if self._list("", "", 1, "").objects or not all(map(remove_folders, self._foreign())):
+            if (
+                self._list("", "", 1, "").objects
+                or not self._past.is_empty()
+                or not all(map(remove_folders, self._foreign()))
+            ):
                 message = f"The bucket {self.root.name} is not empty."
                 raise SinkError(message, code="BucketNotEmpty", temporary=False)
             shutil.rmtree(self.root / ".apitrail")
@@ -203,7 +240,8 @@ class FolderBucket:
         with self._writing(), self._temporary() as (path, descriptor):
             write_all(descriptor, body)
             etag = facts.etag or hashlib.md5(body, usedforsecurity=False).hexdigest()
-            return self._install(encoded, path, descriptor, replace(facts, etag=etag))
+            version = self._state_of_bucket().version_for(encoded, descriptor)
+            return self._install(encoded, path, descriptor, replace(facts, etag=etag, version=version))
 
     def _put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         encoded = check_key(key)
@@ -228,6 +266,7 @@ class FolderBucket:
             if 0 < facts.number < sidecar.number:
                 return self._superseded(key, path, descriptor, facts)
             state = told_apart(descriptor, old)
+            self._push(key, sidecar, facts.version)
             kept = sidecar.entry_of(old) if old else None
             entry = Entry(state.st_size, state.st_mtime_ns, facts)
             entries = (entry, kept) if kept else (entry,)
@@ -236,9 +275,46 @@ class FolderBucket:
             return _info(key, state, facts)
 
     def _superseded(self, key: bytes, path: Path, descriptor: int, facts: Facts) -> ObjectInfo:
-        """Drop the bytes of a write that comes late; a newer write or delete has happened."""
+        """Drop the bytes of a write that comes late, or keep them as an older version; a newer write or delete has happened."""
+        state = os.fstat(descriptor)
+        if facts.version:
+            self._add_record(key, facts.number, Entry(state.st_size, state.st_mtime_ns, facts), path)
         path.unlink(missing_ok=True)
-        return _info(key, os.fstat(descriptor), facts)
+        return _info(key, state, facts)
+
+    def _add_record(self, key: bytes, number: int, entry: Entry, source: Path | None = None) -> None:
+        """Keep a version among the records; source: a file to be moved there."""
+        record = Record(key.decode(), order_of(number, entry.mtime_ns), entry)
+        if source is not None:
+            self._past.take(record, source)
+        with self._temporary() as temporary:
+            self._past.write(record, temporary)
+
+    def _push(self, key: bytes, sidecar: Sidecar, version: str) -> None:
+        """Make room for a new current version: the old one becomes a record, unless both are null versions."""
+        current = self._current(key, sidecar)
+        if current is not None and (version or current.facts.version):
+            plain, odd = keys.plain_path(key), keys.odd_path(key)
+            source = plain if plain and tree.stat_file(self.root, plain) else odd
+            record = Record(key.decode(), order_of(sidecar.number, current.mtime_ns), current)
+            self._past.link(record, source)
+            with self._temporary() as temporary:
+                self._past.write(record, temporary)
+        if not version:
+            self._drop_nulls(key)
+        self._past.note_cold(key, is_cold=False)
+
+    def _drop_nulls(self, key: bytes) -> None:
+        for record in self._past.records(key):
+            if not record.version:
+                self._past.drop(record)
+
+    def _current(self, key: bytes, sidecar: Sidecar) -> Entry | None:
+        """Return the entry of the current file, None where there is none; one that was edited has what still holds."""
+        state = self._state(key)
+        if state is None:
+            return None
+        return sidecar.entry_of(state) or Entry(state.st_size, state.st_mtime_ns, sidecar.edited_facts())
 
     def _place(self, key: bytes, path: Path) -> None:
         plain, odd = keys.plain_path(key), keys.odd_path(key)
@@ -333,11 +409,11 @@ class FolderBucket:
             self._etags[file] = found
         return found
 
-    def _get(self, key: str, start: int | None, end: int | None) -> FolderBody:
-        found = self._open_known(check_key(key))
+    def _get(self, key: str, start: int | None, end: int | None, version: str | None) -> FolderBody:
+        found = self._open_version(check_key(key), version)
         if found is None:
             self._stand()
-            raise no_such_key(key)
+            raise no_such_key(key) if version is None else no_such_version(key, version)
         descriptor, info = found
         try:
             return FolderBody(descriptor, info, *check_range(info.size, start, end))
@@ -367,28 +443,116 @@ class FolderBucket:
                 infos.append(info)
         return infos
 
+    def _open_version(self, key: bytes, version: str | None) -> tuple[int, ObjectInfo] | None:
+        found = self._open_known(key)
+        if version is None or (found is not None and (found[1].facts.version or NULL) == version):
+            return found
+        if found is not None:
+            os.close(found[0])
+        record = self._record(key, version)
+        descriptor = self._past.open(record) if record is not None and not record.is_marker else None
+        return None if record is None or descriptor is None else (descriptor, record_info(record))
+
+    def _record(self, key: bytes, version: str) -> Record | None:
+        return next((one for one in self._past.records(key) if (one.version or NULL) == version), None)
+
+    def _head_version(self, key: bytes, version: str | None) -> ObjectInfo | None:
+        info = self._head(key)
+        if version is None or (info is not None and (info.facts.version or NULL) == version):
+            return info
+        record = self._record(key, version)
+        return None if record is None else record_info(record)
+
+    def _configure(self, state: BucketState) -> None:
+        self._create()
+        with self._writing(), self._temporary() as (path, descriptor):
+            write_all(descriptor, state.encode())
+            os.fsync(descriptor)
+            tree.place(self.root, path, STATE)
+
+    def _state_of_bucket(self) -> BucketState:
+        return decode_state(tree.read_small(self.root, STATE, SIDECAR_BYTES_MAX))
+
+    def _mark(self, key: bytes, facts: Facts) -> None:
+        self._stand()
+        with self._writing(), self._locked(key):
+            sidecar = self._sidecar(key)
+            if facts.number <= sidecar.number and self._record(key, facts.version or NULL) is not None:
+                return
+            if facts.number > sidecar.number:
+                self._push(key, sidecar, facts.version)
+            if facts.number > sidecar.number or facts.version:
+                now_ns = int(self._clock.now().timestamp() * 1e9)
+                self._add_record(key, facts.number, Entry(0, now_ns, replace(facts, is_marker=True)))
+            if facts.number > sidecar.number:
+                self._write_sidecar(Sidecar(key.decode(), (), facts.number))
+                self._unplace(key)
+
+    def _unplace(self, key: bytes) -> bool:
+        plain = keys.plain_path(key)
+        odd = tree.remove(self.root, keys.odd_path(key), keep=1)
+        return bool(plain and tree.remove(self.root, plain)) or odd
+
+    def _delete_version(self, key: bytes, version: str) -> bool:
+        self._stand()
+        with self._writing(), self._locked(key):
+            sidecar = self._sidecar(key)
+            current = self._current(key, sidecar)
+            gone = [record for record in self._past.records(key) if (record.version or NULL) == version]
+            for record in gone:
+                self._past.drop(record)
+            is_current = current is not None and (current.facts.version or NULL) == version
+            if is_current:
+                self._unplace(key)
+            if is_current or current is None:
+                self._promote(key, sidecar.number)
+            return is_current or bool(gone)
+
+    def _promote(self, key: bytes, number: int) -> None:
+        """Make the newest record the current file, unless it is a delete marker."""
+        record = newest(self._past.records(key))
+        if record is None:
+            tree.remove(self.root, keys.facts_path(key), keep=2)
+        elif not record.is_marker:
+            self._write_sidecar(Sidecar(key.decode(), (record.entry,), number))
+            self._place(key, self._past.data_path(record))
+            self._past.drop(record)
+
+    def _list_versions(self, prefix: str, after: tuple[str, str], limit: int, delimiter: str) -> VersionPage:
+        self._stand()
+        walk = BucketWalk(self._levels, prefix.encode(), PAST)
+        names = run(paging(prefix, after[0], limit + 1, delimiter), walk.find)
+        begun = later_than(self._versions(after[0].encode()), after[1]) if after[1] else ()
+        return cut_page(begun, names, self._versions, limit)
+
+    def _versions(self, key: bytes) -> Sequence[Version]:
+        """Return all versions of a key, newest first."""
+        info = self._head(key)
+        records = (record_info(record) for record in self._past.records(key))
+        return ranked([*([info] if info else []), *records])
+
     def _delete(self, key: bytes, number: int, remember: bool) -> bool:
         self._stand()
         if self._state(key) is None and not remember:
             return False
-        plain = keys.plain_path(key)
         with self._writing(), self._locked(key):
             if 0 < number < self._sidecar(key).number:
                 return False
-            odd = tree.remove(self.root, keys.odd_path(key), keep=1)
-            gone = bool(plain and tree.remove(self.root, plain)) or odd
+            gone = self._unplace(key)
             if remember:
                 self._write_sidecar(Sidecar(key.decode(), (), number))
             else:
                 tree.remove(self.root, keys.facts_path(key), keep=2)
         return gone
 
-    def _amend(self, key: bytes, change: Callable[[Facts], Facts]) -> ObjectInfo | None:
+    def _amend(self, key: bytes, change: Callable[[Facts], Facts], version: str | None) -> ObjectInfo | None:
         self._stand()
         with self._writing(), self._locked(key):
             found = self._open_known(key)
-            if found is None:
-                return None
+            if found is None or version not in (None, found[1].facts.version or NULL):
+                if found is not None:
+                    os.close(found[0])
+                return self._amend_record(key, change, version or "")
             descriptor, info = found
             state = os.fstat(descriptor)
             os.close(descriptor)
@@ -396,6 +560,15 @@ class FolderBucket:
             entry = Entry(state.st_size, state.st_mtime_ns, facts)
             self._write_sidecar(Sidecar(key.decode(), (entry,), self._sidecar(key).number))
             return _info(key, state, facts)
+
+    def _amend_record(self, key: bytes, change: Callable[[Facts], Facts], version: str) -> ObjectInfo | None:
+        record = self._record(key, version)
+        if record is None or record.is_marker:
+            return None
+        changed = replace(record, entry=replace(record.entry, facts=change(record.entry.facts)))
+        with self._temporary() as temporary:
+            self._past.write(changed, temporary)
+        return record_info(changed)
 
     def _check(self) -> None:
         self._stand()

@@ -51,7 +51,7 @@ class Sidecar:
         """Return what still holds for a file that was edited or put by hand."""
         if not self.entries:
             return Facts()
-        return replace(self.entries[0].facts, etag="", checksums={}, parts=())
+        return replace(self.entries[0].facts, etag="", checksums={}, parts=(), version="")
 
     def encode(self) -> bytes:
         """Return the bytes of the sidecar file."""

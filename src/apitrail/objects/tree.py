@@ -167,6 +167,13 @@ def place(root: Path, source: Path, path: Sequence[bytes]) -> bool:
     raise AssertionError("unreachable")
 
 
+def link(root: Path, source: Sequence[bytes], path: Sequence[bytes]) -> None:
+    """Give a file below root a second name, durably; nothing happens when the name is taken."""
+    with folder(root, source[:-1]) as there, folder(root, path[:-1], make=True) as above, suppress(FileExistsError):
+        os.link(source[-1], path[-1], src_dir_fd=there, dst_dir_fd=above, follow_symlinks=False)
+        os.fsync(above)
+
+
 def remove(root: Path, path: Sequence[bytes], keep: int = 0) -> bool:
     """Remove a regular file durably, and the folders that are empty then, but never the first keep ones."""
     if stat_file(root, path) is None:

@@ -6,6 +6,7 @@ Two trees make one listing: the plain one, where a path is the key, and the odd 
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from apitrail.clock import Clock
@@ -38,10 +39,10 @@ class Levels:
         names = tuple(begin.split(b"/")[:-1])
         return self._sorted(b"p" + begin, names, lambda found: _plain(begin, found)) if all(map(is_name, names)) else []
 
-    def odd(self, begin: bytes) -> list[Node]:
-        """Return the nodes of the odd tree whose keys begin so; begin is a multiple of 60 bytes."""
+    def odd(self, begin: bytes, base: tuple[bytes, ...] = ODD) -> list[Node]:
+        """Return the nodes of the odd tree, or another of its form, whose keys begin so; begin is a multiple of 60 bytes."""
         chunks = tuple(begin[at : at + CHUNK].hex().encode() for at in range(0, len(begin), CHUNK))
-        return self._sorted(b"o" + begin, (*ODD, *chunks), lambda found: _odd(begin, found))
+        return self._sorted(base[-1] + b":" + begin, (*base, *chunks), lambda found: _odd(begin, found))
 
     def _sorted(self, tree: bytes, names: tuple[bytes, ...], read: Callable[[int], Iterator[Node]]) -> list[Node]:
         try:
@@ -124,12 +125,12 @@ def _seek(nodes: list[Node], bound: bytes, start: int) -> int:
 
 
 class BucketWalk:
-    """The plain and the odd tree of a bucket as one."""
+    """The plain tree of a bucket and those of the odd form as one. bases: where the latter begin."""
 
-    def __init__(self, levels: Levels, prefix: bytes) -> None:
+    def __init__(self, levels: Levels, prefix: bytes, *bases: tuple[bytes, ...]) -> None:
         top = prefix[: prefix.rfind(b"/") + 1]
         whole = prefix[: max(len(prefix) - 1, 0) // CHUNK * CHUNK]
-        self._trees = [Walk(levels.odd, prefix, whole)]
+        self._trees = [Walk(partial(levels.odd, base=base), prefix, whole) for base in (ODD, *bases)]
         if all(map(is_name, top.split(b"/")[:-1])) and not top.lower().startswith(OWN + b"/"):
             self._trees.append(Walk(levels.plain, prefix, top))
 

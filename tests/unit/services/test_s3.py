@@ -603,7 +603,12 @@ def test_effects_that_are_repeated_after_newer_writes_change_nothing(scene: Scen
     client.delete_object(Bucket="audit", Key="k")
     client.put_object(Bucket="audit", Key="k", Body=b"2", Tagging="a=1")
     removal = Deed("s3/remove", ACCOUNT, "us-east-1", {"Bucket": "audit", "Keys": ["k"], "Number": 3})
-    tags = Deed("s3/amend", ACCOUNT, "us-east-1", {"Bucket": "audit", "Keys": ["k"], "Tags": {}, "Number": 3})
+    tags = Deed(
+        "s3/amend",
+        ACCOUNT,
+        "us-east-1",
+        {"Bucket": "audit", "Keys": ["k"], "Version": "null", "Facts": {"tags": {}}, "Number": 3},
+    )
     scene.runner.run(s3.effects.remove(scene.app, removal))
     scene.runner.run(s3.effects.amend(scene.app, tags))
     assert client.get_object(Bucket="audit", Key="k")["Body"].read() == b"2"

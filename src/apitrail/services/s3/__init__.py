@@ -1,27 +1,42 @@
 """Amazon S3, over the buckets of this server. buckets, configuration: of buckets. listing, reading, writing: of objects.
+deleting, versioning, versions: of their versions. settings, public, cors: what else is set on buckets. templates: of policies.
 multipart, uploads: uploads in parts. access: who may reach what. bodies, checksums, conditions, facts, sent: bytes in and
 out. claims, effects: what must hold before, and happen after, a transaction. names, errors, records: tables.
 owners: who else gets the record of a call.
 
-Not served: versions, lifecycle, object lock, ACLs but the default, encryption, and evaluating bucket policies.
+Not served: lifecycle, object lock, ACLs but the default, encryption.
 """
 
 from apitrail.services.operation import Service
 from apitrail.services.s3 import (
     buckets,
     configuration,
+    deleting,
     effects,
     listing,
     multipart,
     reading,
     settings,
     uploads,
+    versioning,
     writing,
 )
 from apitrail.services.s3.owners import owners
 from apitrail.services.s3.records import FREE, RULES
 
-FAMILIES = (buckets, configuration, settings, listing, reading, writing, multipart, uploads, effects)
+FAMILIES = (
+    buckets,
+    configuration,
+    settings,
+    versioning,
+    listing,
+    reading,
+    writing,
+    deleting,
+    multipart,
+    uploads,
+    effects,
+)
 
 SERVICE = Service(
     "s3",

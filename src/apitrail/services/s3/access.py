@@ -174,7 +174,7 @@ def _template_row(name: str, call: Call, principal: Principal, now: datetime) ->
 
 
 def check_offered(params: Params) -> None:
-    """Refuse what would be ignored otherwise: encryption, locks, versions, ACLs, storage classes."""
+    """Refuse what would be ignored otherwise: encryption, locks, ACLs, storage classes."""
     for member in NOT_OFFERED.keys() & params.keys():
         code, message = NOT_OFFERED[member]
         raise refuse(code, message)
@@ -182,8 +182,6 @@ def check_offered(params: Params) -> None:
         raise refuse("AccessControlListNotSupported")
     if params.get("StorageClass", "STANDARD") != "STANDARD":
         raise refuse("InvalidStorageClass")
-    if params.get("VersionId", "null") != "null":
-        raise refuse("NoSuchVersion", VersionId=params["VersionId"])
 
 
 def prepare_step(

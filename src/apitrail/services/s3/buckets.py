@@ -3,6 +3,7 @@
 from typing import Any
 
 from apitrail.identity.principal import Principal
+from apitrail.objects.bucket import Bucket
 from apitrail.objects.folder import FolderBucket
 from apitrail.services.buckets import CREATE_FOLDER, buckets
 from apitrail.services.context import Context
@@ -82,8 +83,13 @@ async def before_removal(runtime: Runtime, call: Call, principal: Principal) -> 
         raise refuse("BucketNotEmpty", BucketName=call.params["Bucket"])
     if isinstance(bucket, FolderBucket):
         await bucket.create()
-    if (await bucket.list(limit=1)).objects:
+    if (await bucket.list(limit=1)).objects or await has_versions(bucket):
         raise refuse("BucketNotEmpty", BucketName=call.params["Bucket"])
+
+
+async def has_versions(bucket: Bucket) -> bool:
+    """Return whether a bucket has versions or delete markers."""
+    return isinstance(bucket, FolderBucket) and bool((await bucket.list_versions(limit=1)).versions)
 
 
 @operation(prepare=before_removal)

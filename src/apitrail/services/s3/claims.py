@@ -20,13 +20,15 @@ from apitrail.store.resources import Collection, Doc, decode_doc
 from apitrail.wire.call import Call
 
 CLAIMS = Collection("s3/claim", "global")
-PLACE, REMOVE, AMEND = "s3/place", "s3/remove", "s3/amend"
+PLACE, REMOVE, AMEND, MARK, DROP = "s3/place", "s3/remove", "s3/amend", "s3/mark", "s3/drop-version"
+WRITES = (PLACE, REMOVE, AMEND, MARK, DROP)
 WAITING_MAX = 10_000
 
 
 def waiting(tx: Tx, bucket: str) -> Iterator[Doc]:
     """Yield the effects on a bucket's objects that have not happened yet."""
-    rows = tx.all("SELECT doc FROM effects WHERE kind IN (?, ?, ?) LIMIT ?", (PLACE, REMOVE, AMEND, WAITING_MAX))
+    kinds = ", ".join("?" * len(WRITES))
+    rows = tx.all(f"SELECT doc FROM effects WHERE kind IN ({kinds}) LIMIT ?", (*WRITES, WAITING_MAX))
     return (doc for (body,) in rows if (doc := decode_doc(body))["Bucket"] == bucket)
 
 

@@ -1,4 +1,4 @@
-"""What is set on a bucket: location, ACL, policy, tags, versioning. Source: Amazon S3 API Reference."""
+"""What is set on a bucket: location, ACL, policy, tags. Source: Amazon S3 API Reference."""
 
 from typing import Any
 
@@ -34,12 +34,6 @@ def get_bucket_location(ctx: Context, params: Params) -> dict[str, Any]:
     row = own_bucket(ctx, params)
     region = "" if row["Region"] == FIRST_REGION else row["Region"]
     return {"LocationConstraint": region, "_Owner": row["OwnerAccount"]}
-
-
-@operation
-def get_bucket_versioning(ctx: Context, params: Params) -> dict[str, Any]:
-    """Return nothing: versioning was never on. Raises: NoSuchBucket."""
-    return {"_Owner": own_bucket(ctx, params)["OwnerAccount"]}
 
 
 @operation

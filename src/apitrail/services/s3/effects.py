@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from apitrail.errors import SinkError
-from apitrail.objects.bucket import Bucket, Facts
+from apitrail.objects.bucket import Bucket, Facts, ObjectInfo
 from apitrail.objects.folder import FolderBucket
+from apitrail.objects.past import NULL
+from apitrail.objects.state import BucketState
 from apitrail.services.buckets import OBJECT_CREATED, buckets
 from apitrail.services.context import Context
 from apitrail.services.operation import Deed, announce, effect
 from apitrail.services.runtime import Runtime
-from apitrail.services.s3.claims import AMEND, PLACE, REMOVE, waiting
+from apitrail.services.s3.claims import AMEND, DROP, MARK, PLACE, REMOVE, waiting
 from apitrail.services.s3.facts import facts_doc, read_facts
+from apitrail.services.s3.versions import VERSIONING
 
-DISCARD, REMOVE_BUCKET = "s3/discard", "s3/remove-bucket"
+DISCARD, REMOVE_BUCKET, CONFIGURE = "s3/discard", "s3/remove-bucket", "s3/configure"
 UPLOADS_FOLDER = "uploads"
 
 
@@ -40,9 +43,23 @@ def ask_remove(ctx: Context, bucket: str, keys: list[str]) -> None:
     ctx.effect(REMOVE, {"Bucket": bucket, "Keys": keys, "Number": ctx.next_seq()})
 
 
-def ask_tags(ctx: Context, bucket: str, key: str, tags: dict[str, str]) -> None:
-    """Ask for the tags of an object to be replaced, after the commit."""
-    ctx.effect(AMEND, {"Bucket": bucket, "Keys": [key], "Tags": tags, "Number": ctx.next_seq()})
+def ask_mark(ctx: Context, bucket: str, versions: dict[str, str]) -> None:
+    """Ask for delete markers, after the commit. versions: their ids by key."""
+    doc = {"Bucket": bucket, "Keys": list(versions), "Versions": list(versions.values()), "Number": ctx.next_seq()}
+    ctx.effect(MARK, doc)
+
+
+def ask_drop(ctx: Context, bucket: str, chosen: list[tuple[str, str]]) -> None:
+    """Ask for versions to be removed for good, after the commit. chosen: pairs of key and id, or `null`."""
+    doc = {"Bucket": bucket, "Keys": [key for key, _ in chosen], "Versions": [version for _, version in chosen]}
+    ctx.effect(DROP, doc)
+
+
+def ask_amend(ctx: Context, bucket: str, info: ObjectInfo, **facts: Any) -> None:
+    """Ask for facts of a version of an object to be replaced, after the commit."""
+    version = info.facts.version or NULL
+    doc = {"Bucket": bucket, "Keys": [info.key], "Version": version, "Facts": facts, "Number": ctx.next_seq()}
+    ctx.effect(AMEND, doc)
 
 
 @effect(PLACE)
@@ -86,7 +103,7 @@ async def remove(runtime: Runtime, deed: Deed) -> None:
 
 
 def _older_keys(tx: Any, bucket: str, number: int) -> set[str]:
-    docs = [doc for doc in waiting(tx, bucket) if "Facts" in doc and doc["Facts"]["number"] < number]
+    docs = [doc for doc in waiting(tx, bucket) if "Staged" in doc and doc["Facts"]["number"] < number]
     return {key for doc in docs for key in doc["Keys"]}
 
 
@@ -99,14 +116,41 @@ async def _delete(bucket: Bucket, key: str, number: int, remember: bool) -> None
 
 @effect(AMEND)
 async def amend(runtime: Runtime, deed: Deed) -> None:
-    """Replace the tags of an object, unless it was written again since."""
+    """Replace facts of a version of an object, unless it was written again since."""
     bucket, number = runtime.bucket(deed.doc["Bucket"]), deed.doc["Number"]
 
     def change(facts: Facts) -> Facts:
-        return facts if facts.number > number else replace(facts, tags=deed.doc["Tags"])
+        return facts if facts.number > number else replace(facts, **deed.doc["Facts"])
 
     if isinstance(bucket, FolderBucket):
-        await bucket.amend(deed.doc["Keys"][0], change)
+        await bucket.amend(deed.doc["Keys"][0], change, version=deed.doc["Version"])
+
+
+@effect(MARK)
+async def mark(runtime: Runtime, deed: Deed) -> None:
+    """Put delete markers on top of keys."""
+    bucket = runtime.bucket(deed.doc["Bucket"])
+    assert isinstance(bucket, FolderBucket)
+    for key, version in zip(deed.doc["Keys"], deed.doc["Versions"], strict=True):
+        await bucket.mark(key, Facts(version=version, number=deed.doc["Number"]))
+
+
+@effect(DROP)
+async def drop(runtime: Runtime, deed: Deed) -> None:
+    """Remove versions for good."""
+    bucket = runtime.bucket(deed.doc["Bucket"])
+    assert isinstance(bucket, FolderBucket)
+    for key, version in zip(deed.doc["Keys"], deed.doc["Versions"], strict=True):
+        await bucket.delete_version(key, version)
+
+
+@effect(CONFIGURE)
+async def configure(runtime: Runtime, deed: Deed) -> None:
+    """Tell the folder of a bucket how new files are to be stored, as it is set now."""
+    name = deed.doc["Bucket"]
+    bucket, row = runtime.bucket(name), await runtime.database.read(lambda tx: buckets(tx).get(name))
+    if row is not None and isinstance(bucket, FolderBucket):
+        await bucket.configure(BucketState(row.get(VERSIONING, "")))
 
 
 @effect(DISCARD)

@@ -54,6 +54,8 @@ ERRORS: dict[str, tuple[int, str]] = {
         400,
         "The XML you provided was not well-formed or did not validate against our published schema",
     ),
+    "InvalidBucketState": (409, "The request is not valid for the current state of the bucket."),
+    "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     "MetadataTooLarge": (400, "Your metadata headers exceed the maximum allowed metadata size"),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
     "NoSuchBucketPolicy": (404, "The bucket policy does not exist"),
@@ -87,7 +89,14 @@ def refuse_sink(error: SinkError, key: str) -> ServiceError:
     """Return what the caller is told when the files of a bucket fail."""
     if error.code == "NoSuchKey":
         return refuse("NoSuchKey", Key=key)
-    if error.code in ("KeyTooLongError", "InvalidRange", "NoSuchBucket", "SlowDown", "MetadataTooLarge"):
+    if error.code in (
+        "KeyTooLongError",
+        "InvalidRange",
+        "NoSuchBucket",
+        "NoSuchVersion",
+        "SlowDown",
+        "MetadataTooLarge",
+    ):
         return refuse(error.code)
     if error.code == "InvalidArgument":
         return refuse(error.code, str(error))

@@ -24,6 +24,7 @@ from apitrail.services.s3.conditions import read_range
 from apitrail.services.s3.effects import DISCARD, uploads_folder
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import facts_doc, facts_of, read_facts, with_body
+from apitrail.services.s3.reading import get_version
 from apitrail.services.s3.writing import Staged, copied, find_source, settle_write, supported
 from apitrail.store.database import Tx
 from apitrail.store.resources import Collection, Doc
@@ -150,12 +151,12 @@ async def stage_part(runtime: Runtime, call: Call, principal: Principal) -> Stag
 async def stage_part_copy(runtime: Runtime, call: Call, principal: Principal) -> StagedPart:
     """Stage a copy of an object or of a range of it."""
     upload = await _upload_of(runtime, call, principal)
-    bucket, info = await find_source(runtime, call, principal)
+    bucket, info, _ = await find_source(runtime, call, principal)
     text = call.params.get("CopySourceRange")
     span = read_range(text, info.size)
     if text and span is None:
         raise refuse("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last.")
-    source = await (bucket.get(info.key, *span) if span else bucket.get(info.key))
+    source = await get_version(bucket, info, *(span or ()))
     body = await bodies.copy_body(runtime, source, supported(upload["ChecksumAlgorithm"]))
     return await _keep(runtime, call, upload, body)
 
@@ -282,7 +283,7 @@ def complete_multipart_upload(ctx: Context, params: Params) -> dict[str, Any]:
     """
     assert ctx.call is not None
     staged, files = ctx.prepared
-    row = settle_write(ctx, params, staged)
+    written = settle_write(ctx, params, staged)
     try:
         upload = find_upload(ctx.tx, params)
         if not set(files) <= {doc["File"] for doc in parts_of(ctx.tx, upload["UploadId"]).values()}:
@@ -292,12 +293,12 @@ def complete_multipart_upload(ctx: Context, params: Params) -> dict[str, Any]:
         raise
     _drop(ctx, upload)
     return {
-        "Location": f"http://{ctx.call.host}/{row['Name']}/{params['Key']}",
-        "Bucket": row["Name"],
+        "Location": f"http://{ctx.call.host}/{params['Bucket']}/{params['Key']}",
+        "Bucket": params["Bucket"],
         "Key": params["Key"],
         "ETag": f'"{staged.facts.etag}"',
         **checksums.members(staged.facts.checksums),
-        "_Owner": row["OwnerAccount"],
+        **written,
     }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from apitrail.identity.principal import Principal
 from apitrail.objects.bucket import Bucket, ObjectBody, ObjectInfo
+from apitrail.objects.folder import FolderBucket
+from apitrail.objects.past import NULL
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
@@ -14,6 +16,7 @@ from apitrail.services.s3.conditions import check_read, part_range, read_range
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import answer
 from apitrail.services.s3.names import owner
+from apitrail.services.s3.versions import shown_version
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
@@ -37,10 +40,32 @@ class Found:
 async def find_object(runtime: Runtime, call: Call, principal: Principal) -> tuple[Doc, Bucket, ObjectInfo]:
     """Return bucket and object of a call. Raises: NoSuchBucket, NoSuchKey, AccessDenied."""
     row, bucket = await open_bucket(runtime, call, principal)
-    info = await bucket.head(call.params["Key"])
+    return row, bucket, await find_version(bucket, call.params["Key"], call.params.get("VersionId"))
+
+
+async def find_version(bucket: Bucket, key: str, version: str | None) -> ObjectInfo:
+    """Return an object, or one version of it. Raises: NoSuchKey; NoSuchVersion, MethodNotAllowed for a delete marker."""
+    info = await _head(bucket, key, version)
+    if info is None and version is not None:
+        raise refuse("NoSuchVersion", Key=key, VersionId=version)
     if info is None:
-        raise refuse("NoSuchKey", Key=call.params["Key"])
-    return row, bucket, info
+        raise refuse("NoSuchKey", Key=key)
+    if info.facts.is_marker:
+        raise refuse("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")
+    return info
+
+
+async def _head(bucket: Bucket, key: str, version: str | None) -> ObjectInfo | None:
+    if version is None:
+        return await bucket.head(key)
+    return await bucket.head(key, version=version) if isinstance(bucket, FolderBucket) else None
+
+
+async def get_version(bucket: Bucket, info: ObjectInfo, start: int | None = None, end: int | None = None) -> ObjectBody:
+    """Open the version of an object that was looked at, or a range of it."""
+    if isinstance(bucket, FolderBucket):
+        return await bucket.get(info.key, start, end, version=info.facts.version or NULL)
+    return await bucket.get(info.key, start, end)
 
 
 def wanted(params: Params, info: ObjectInfo) -> tuple[int, int, bool]:
@@ -68,7 +93,7 @@ async def open_object(runtime: Runtime, call: Call, principal: Principal) -> Fou
         row, bucket, info = await find_object(runtime, call, principal)
         check_read(call.params, info)
         start, end, partial = wanted(call.params, info)
-        body = await (bucket.get(info.key, start, end) if partial and end > start else bucket.get(info.key))
+        body = await get_version(bucket, info, *((start, end) if partial and end > start else ()))
         if body.info.etag == info.etag and body.info.modified == info.modified:
             return Found(row, body.info, start, end, partial, await _content(body))
         await body.close()
@@ -84,6 +109,7 @@ def describe(found: Found, params: Params) -> dict[str, Any]:
     """Return the members that GetObject and HeadObject share."""
     info = found.info
     result = {**answer(info, params), "ContentLength": found.end - found.start, "_Owner": found.row["OwnerAccount"]}
+    result |= shown_version(found.row, info.facts.version)
     if found.partial and info.size:
         result["ContentRange"] = f"bytes {found.start}-{found.end - 1}/{info.size}"
     if "PartNumber" in params and info.facts.parts:
@@ -133,6 +159,7 @@ def get_object_attributes(ctx: Context, params: Params) -> dict[str, Any]:
         "ObjectSize": info.size,
     }
     asked = {name: attributes[name] for name in params["ObjectAttributes"] if attributes.get(name) is not None}
+    asked |= shown_version(found.row, facts.version)
     return {**asked, "LastModified": info.modified.replace(microsecond=0), "_Owner": found.row["OwnerAccount"]}
 
 

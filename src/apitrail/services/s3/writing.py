@@ -1,18 +1,17 @@
-"""PutObject, CopyObject, DeleteObject, DeleteObjects and tags of objects. Source: Amazon S3 API Reference.
+"""PutObject, CopyObject and tags of objects. Source: Amazon S3 API Reference.
 
 A write is staged and verified before the transaction, noted in it, and placed after it (see effects); the answer waits for that.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from apitrail.arn import make_arn
 from apitrail.errors import ServiceError
 from apitrail.identity.actions import further_needs
 from apitrail.identity.principal import Principal
-from apitrail.objects.bucket import Facts, ObjectInfo, check_key
+from apitrail.objects.bucket import Bucket, Facts, ObjectInfo, check_key
 from apitrail.objects.folder import FolderBucket
 from apitrail.services.buckets import buckets
 from apitrail.services.context import Context
@@ -31,24 +30,24 @@ from apitrail.services.s3.access import (
 from apitrail.services.s3.bodies import OBJECT_BYTES_MAX, Body
 from apitrail.services.s3.claims import check_conditions, settle
 from apitrail.services.s3.conditions import check_read
-from apitrail.services.s3.effects import ask_place, ask_remove, ask_tags
+from apitrail.services.s3.effects import ask_amend, ask_place
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import facts_of, with_body
 from apitrail.services.s3.names import OBJECT_TAGS_MAX, read_tags, tag_set
-from apitrail.services.s3.reading import Found, find_object, look
+from apitrail.services.s3.reading import Found, find_object, find_version, get_version, look
+from apitrail.services.s3.versions import new_version, shown_version
 from apitrail.store.database import Tx
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
-DELETED_MAX = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A body that is ready to become an object with these facts."""
+    """A body that is ready to become an object with these facts. shown: what else the answer has."""
 
     body: Body
     facts: Facts
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 def supported(algorithm: str | None) -> list[str]:
@@ -79,24 +78,21 @@ def put_object(ctx: Context, params: Params) -> dict[str, Any]:
     ConditionalRequestConflict, NoSuchKey (If-Match), InvalidTag, NotImplemented.
     """
     staged: Staged = ctx.prepared
-    row = settle_write(ctx, params, staged)
+    written = settle_write(ctx, params, staged)
     ctx.additional = {"bytesTransferredIn": staged.body.size, "bytesTransferredOut": 0}
-    return {
-        "ETag": f'"{staged.facts.etag}"',
-        **checksums.members(staged.facts.checksums),
-        "_Owner": row["OwnerAccount"],
-    }
+    return {"ETag": f'"{staged.facts.etag}"', **checksums.members(staged.facts.checksums), **written}
 
 
 def settle_write(ctx: Context, params: Params, staged: Staged) -> dict[str, Any]:
-    """Check once more what must hold, ask for the object to be placed, and return the bucket's document."""
+    """Check once more what must hold, ask for the object to be placed, and return what answers tell of version and owner."""
     try:
         row = own_bucket(ctx, params)
         settle(ctx, params, params["Key"])
     except ServiceError as error:
         raise or_discard(error, ctx, staged.body.name) from None
-    ask_place(ctx, row["Name"], params["Key"], staged.body.name, staged.facts)
-    return row
+    version = new_version(ctx, row)
+    ask_place(ctx, row["Name"], params["Key"], staged.body.name, replace(staged.facts, version=version))
+    return {**shown_version(row, version), "_Owner": row["OwnerAccount"]}
 
 
 def read_source(text: str) -> dict[str, str]:
@@ -105,22 +101,19 @@ def read_source(text: str) -> dict[str, str]:
     bucket, _, key = unquote_plus(path.replace("+", "%2B")).lstrip("/").partition("/")
     if not bucket or not key:
         raise refuse("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    if version and version != "null":
-        raise refuse("NoSuchVersion", VersionId=version)
-    return {"Bucket": bucket, "Key": key}
+    return {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
 
 
-async def find_source(runtime: Runtime, call: Call, principal: Principal) -> tuple[Any, ObjectInfo]:
-    """Return bucket and object that a copy is made of, under the conditions for it."""
+async def find_source(runtime: Runtime, call: Call, principal: Principal) -> tuple[Bucket, ObjectInfo, dict[str, Any]]:
+    """Return bucket and object that a copy is made of, under the conditions for it, and what the answer tells of its version."""
     params = read_source(call.params["CopySource"])
     now = runtime.clock.now()
     row = await runtime.database.read(lambda tx: _source_row(tx, call, principal, now, params["Bucket"]))
     bucket = runtime.bucket(row["Name"])
-    info = await bucket.head(params["Key"])
-    if info is None:
-        raise refuse("NoSuchKey", Key=params["Key"])
+    info = await find_version(bucket, params["Key"], params.get("VersionId"))
     check_read(call.params, info, "CopySource")
-    return bucket, info
+    shown = shown_version(row, info.facts.version)
+    return bucket, info, {"CopySourceVersionId": shown["VersionId"]} if shown else {}
 
 
 def _source_row(tx: Tx, call: Call, principal: Principal, now: datetime, name: str) -> Doc:
@@ -147,7 +140,7 @@ async def stage_copy(runtime: Runtime, call: Call, principal: Principal) -> Stag
     params = call.params
     check_key(params["Key"])
     _, target = await open_bucket(runtime, call, principal)
-    bucket, info = await find_source(runtime, call, principal)
+    bucket, info, shown = await find_source(runtime, call, principal)
     facts = _copied_facts(params, info.facts)
     same = read_source(params["CopySource"]) == {"Bucket": params["Bucket"], "Key": params["Key"]}
     if same and not {"REPLACE"} & {params.get("MetadataDirective"), params.get("TaggingDirective")}:
@@ -161,8 +154,8 @@ async def stage_copy(runtime: Runtime, call: Call, principal: Principal) -> Stag
     await check_conditions(runtime, call, principal, target)
     kept = [name for name, value in info.facts.checksums.items() if "-" not in value]
     algorithms = supported(params.get("ChecksumAlgorithm")) or kept
-    body = await bodies.copy_body(runtime, await bucket.get(info.key), algorithms)
-    return Staged(body, with_body(facts, body.md5, body.checksums))
+    body = await bodies.copy_body(runtime, await get_version(bucket, info), algorithms)
+    return Staged(body, with_body(facts, body.md5, body.checksums), shown)
 
 
 @operation(prepare=stage_copy)
@@ -172,8 +165,8 @@ def copy_object(ctx: Context, params: Params) -> dict[str, Any]:
     Raises: NoSuchBucket, NoSuchKey, InvalidArgument, InvalidRequest, PreconditionFailed, ConditionalRequestConflict.
     """
     staged: Staged = ctx.prepared
-    row = settle_write(ctx, params, staged)
-    return {"CopyObjectResult": copied(staged), "_Owner": row["OwnerAccount"]}
+    written = settle_write(ctx, params, staged)
+    return {"CopyObjectResult": copied(staged), **staged.shown, **written}
 
 
 def copied(staged: Staged) -> dict[str, Any]:
@@ -183,61 +176,6 @@ def copied(staged: Staged) -> dict[str, Any]:
         "LastModified": staged.body.modified,
         **checksums.members(staged.facts.checksums),
     }
-
-
-@prepare_step
-async def before_delete(runtime: Runtime, call: Call, principal: Principal) -> None:
-    """Check a delete's conditions."""
-    _, bucket = await open_bucket(runtime, call, principal)
-    if "Key" in call.params:
-        check_key(call.params["Key"])
-        await check_conditions(runtime, call, principal, bucket)
-
-
-@operation(prepare=before_delete)
-def delete_object(ctx: Context, params: Params) -> dict[str, Any]:
-    """Remove an object; it is no error when there is none. Raises: NoSuchBucket, PreconditionFailed."""
-    row = own_bucket(ctx, params)
-    settle(ctx, params, params["Key"])
-    ask_remove(ctx, row["Name"], [params["Key"]])
-    return {"_Owner": row["OwnerAccount"]}
-
-
-@operation(prepare=before_delete)
-def delete_objects(ctx: Context, params: Params) -> dict[str, Any]:
-    """Remove up to 1000 objects; each is told, unless quiet. Raises: NoSuchBucket, MalformedXML."""
-    row = own_bucket(ctx, params)
-    asked = params["Delete"]["Objects"]
-    if not 0 < len(asked) <= DELETED_MAX:
-        raise refuse("MalformedXML")
-    refusals = {at: _undeletable(ctx, row, one) for at, one in enumerate(asked)}
-    errors = [failed for failed in refusals.values() if failed]
-    keys = [one["Key"] for at, one in enumerate(asked) if not refusals[at]]
-    settle(ctx, params, *keys)
-    if keys:
-        ask_remove(ctx, row["Name"], keys)
-    deleted = [] if params["Delete"].get("Quiet") else [{"Key": key} for key in keys]
-    return {"Deleted": deleted, "Errors": errors, "_Owner": row["OwnerAccount"]}
-
-
-def _undeletable(ctx: Context, row: Doc, one: dict[str, Any]) -> dict[str, str] | None:
-    """Return why a key of DeleteObjects cannot be removed."""
-    assert ctx.call is not None
-    assert ctx.principal is not None
-    version = one.get("VersionId", "null")
-    action = "s3:DeleteObjectVersion" if one.get("VersionId") else "s3:DeleteObject"
-    arn = make_arn("s3", "", "", f"{row['Name']}/{one['Key']}")
-    try:
-        check_allowed(row, ctx.call, ctx.principal, ctx.now, action, arn)
-    except ServiceError:
-        return {"Key": one["Key"], "Code": "AccessDenied", "Message": "Access Denied"}
-    if version != "null":
-        message = "The specified version does not exist."
-        return {"Key": one["Key"], "VersionId": version, "Code": "NoSuchVersion", "Message": message}
-    if {"ETag", "LastModifiedTime", "Size"} & one.keys():
-        message = "Conditions on single keys are not offered here."
-        return {"Key": one["Key"], "Code": "NotImplemented", "Message": message}
-    return None
 
 
 @prepare_step
@@ -255,8 +193,7 @@ def put_object_tagging(ctx: Context, params: Params) -> dict[str, Any]:
     tags = read_tags(params["Tagging"]["TagSet"], OBJECT_TAGS_MAX)
     row = own_bucket(ctx, params)
     settle(ctx, params)
-    ask_tags(ctx, row["Name"], params["Key"], tags)
-    return {"_Owner": row["OwnerAccount"]}
+    return _retagged(ctx, row, tags)
 
 
 @operation(prepare=before_tagging)
@@ -264,12 +201,18 @@ def delete_object_tagging(ctx: Context, params: Params) -> dict[str, Any]:
     """Remove the tags of an object. Raises: NoSuchKey, NoSuchBucket."""
     row = own_bucket(ctx, params)
     settle(ctx, params)
-    ask_tags(ctx, row["Name"], params["Key"], {})
-    return {"_Owner": row["OwnerAccount"]}
+    return _retagged(ctx, row, {})
+
+
+def _retagged(ctx: Context, row: Doc, tags: dict[str, str]) -> dict[str, Any]:
+    info: ObjectInfo = ctx.prepared.info
+    ask_amend(ctx, row["Name"], info, tags=tags)
+    return {**shown_version(row, info.facts.version), "_Owner": row["OwnerAccount"]}
 
 
 @operation(prepare=look)
 def get_object_tagging(ctx: Context, params: Params) -> dict[str, Any]:
     """Return the tags of an object. Raises: NoSuchKey, NoSuchBucket."""
     found: Found = ctx.prepared
-    return {"TagSet": tag_set(found.info.facts.tags), "_Owner": found.row["OwnerAccount"]}
+    shown = shown_version(found.row, found.info.facts.version)
+    return {"TagSet": tag_set(found.info.facts.tags), **shown, "_Owner": found.row["OwnerAccount"]}

@@ -4,6 +4,7 @@ builds and scripts through buckets of its own.
 The rows are here; the bytes are reached through `Runtime.bucket(name)`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +42,13 @@ def policy_of(row: Doc) -> dict[str, Any] | None:
     return read_document(row[POLICY]) if POLICY in row else None
 
 
-def trail_may_deliver(row: Doc, account: str, trail_arn: str, prefix: str, now: datetime) -> bool:
-    """Return whether a bucket's policy lets CloudTrail see its ACL and put an account's log files below a prefix.
+def trail_may_deliver(row: Doc, folders: Sequence[str], trail_arn: str, prefix: str, now: datetime) -> bool:
+    """Return whether a bucket's policy lets CloudTrail see its ACL and put a trail's log files below a prefix.
 
+    folders: below AWSLogs: the trail's account first, and the id of its organization.
     prefix: without a slash at its end, or empty. Source: CloudTrail User Guide, bucket policy for CloudTrail.
     """
-    policy = policy_of(row)
+    policy, account = policy_of(row), folders[0]
     service = Principal("AWSService", account, "", CLOUDTRAIL, invoked_by=CLOUDTRAIL)
     context = {
         "aws:CurrentTime": now,
@@ -56,8 +58,11 @@ def trail_may_deliver(row: Doc, account: str, trail_arn: str, prefix: str, now: 
         "s3:x-amz-acl": "bucket-owner-full-control",
     }
     bucket = make_arn("s3", "", "", row["Name"])
-    folder = f"{bucket}/{prefix}/AWSLogs" if prefix else f"{bucket}/AWSLogs"
-    wanted = [("s3:GetBucketAcl", bucket), ("s3:PutObject", f"{folder}/{account}/CloudTrail/file.json.gz")]
+    base = f"{bucket}/{prefix}/AWSLogs" if prefix else f"{bucket}/AWSLogs"
+    wanted = [
+        ("s3:GetBucketAcl", bucket),
+        *(("s3:PutObject", f"{base}/{one}/CloudTrail/file.json.gz") for one in folders),
+    ]
     return all(
         evaluate(service, action, [arn], context, policy, resource_account=row["OwnerAccount"]).allowed
         for action, arn in wanted

@@ -2,14 +2,14 @@
 
 errors: the exceptions. names: rules for names and ARNs. access: finding a trail. trails: create, change, list. logging: start,
 stop, status. selectors, insights, tags, lookup: what they say. keys: public keys of digest files.
-notifications: a trail's topic. records: how calls are recorded.
+notifications: a trail's topic. organization: trails of all members. records: how calls are recorded.
 """
 
-from apitrail.services.cloudtrail import insights, keys, logging, lookup, selectors, tags, trails
+from apitrail.services.cloudtrail import insights, keys, logging, lookup, organization, selectors, tags, trails
 from apitrail.services.cloudtrail.records import RULES
 from apitrail.services.operation import Service
 
-__all__ = ["SERVICE", "insights", "keys", "logging", "lookup", "selectors", "tags", "trails"]
+__all__ = ["SERVICE", "insights", "keys", "logging", "lookup", "organization", "selectors", "tags", "trails"]
 
 SERVICE = Service(
     "cloudtrail",

@@ -135,6 +135,84 @@ class ThrottlingException(ServiceError):
     code = "ThrottlingException"
 
 
+class OrganizationsNotInUseException(ServiceError):
+    """The account is in no organization."""
+
+    code = "OrganizationsNotInUseException"
+
+
+class OrganizationNotInAllFeaturesModeException(ServiceError):
+    """The organization is for billing only."""
+
+    code = "OrganizationNotInAllFeaturesModeException"
+
+
+class NotOrganizationMasterAccountException(ServiceError):
+    """The account may not make or change trails of its organization."""
+
+    code = "NotOrganizationMasterAccountException"
+
+
+class NotOrganizationManagementAccountException(ServiceError):
+    """Only the management account may do this."""
+
+    code = "NotOrganizationManagementAccountException"
+
+
+class CloudTrailAccessNotEnabledException(ServiceError):
+    """CloudTrail has no access to the organization."""
+
+    code = "CloudTrailAccessNotEnabledException"
+
+
+class InsufficientDependencyServiceAccessPermissionException(ServiceError):
+    """The caller lacks a permission at another service, which the operation needs."""
+
+    code = "InsufficientDependencyServiceAccessPermissionException"
+
+
+class InsufficientIAMAccessPermissionException(ServiceError):
+    """The caller may not make CloudTrail's service-linked role."""
+
+    code = "InsufficientIAMAccessPermissionException"
+
+
+class NoManagementAccountSLRExistsException(ServiceError):
+    """The management account has no service-linked role of CloudTrail."""
+
+    code = "NoManagementAccountSLRExistsException"
+
+
+class AccountNotFoundException(ServiceError):
+    """The organization has no such account."""
+
+    code = "AccountNotFoundException"
+
+
+class AccountRegisteredException(ServiceError):
+    """The account is a delegated administrator already."""
+
+    code = "AccountRegisteredException"
+
+
+class AccountNotRegisteredException(ServiceError):
+    """The account is no delegated administrator."""
+
+    code = "AccountNotRegisteredException"
+
+
+class CannotDelegateManagementAccountException(ServiceError):
+    """The management account needs no delegation."""
+
+    code = "CannotDelegateManagementAccountException"
+
+
+class DelegatedAdminAccountLimitExceededException(ServiceError):
+    """There are as many delegated administrators as there may be."""
+
+    code = "DelegatedAdminAccountLimitExceededException"
+
+
 class InvalidLookupAttributesException(ServiceError):
     """More than one attribute to look up."""
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from apitrail.services.cloudtrail.access import get_own_trail, get_trail, put_trail
+from apitrail.services.cloudtrail.access import get_own_trail, get_trail, owner_of, put_trail
 from apitrail.services.cloudtrail.insights import end_insights
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
@@ -29,9 +29,9 @@ def start_logging(ctx: Context, params: "StartLoggingRequestTypeDef") -> dict[st
     if not trail["_Logging"]:
         trail |= {"_Logging": True, "_StartedAt": ctx.now}
         put_trail(ctx, trail)
-        open_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        open_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())
         if trail["LogFileValidationEnabled"]:
-            begin_validation(ctx.tx, trail, ctx.account, ctx.now)
+            begin_validation(ctx.tx, trail, owner_of(trail), ctx.now)
     return {}
 
 

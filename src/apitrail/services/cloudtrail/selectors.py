@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.events.selector_rules import validate_selectors
 from apitrail.events.selectors import DEFAULT_SELECTORS
-from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail
+from apitrail.services.cloudtrail.access import get_own_trail, get_trail, owner_of, parse_name, put_trail
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.trail.trails import renew_span
@@ -33,7 +33,7 @@ def put_event_selectors(ctx: Context, params: "PutEventSelectorsRequestTypeDef")
     }
     put_trail(ctx, trail)
     if trail["_Logging"]:
-        renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        renew_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())
     if advanced:
         return {"TrailARN": trail["TrailARN"], "AdvancedEventSelectors": advanced}
     return {"TrailARN": trail["TrailARN"], "EventSelectors": filled}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from apitrail.services.cloudtrail.access import get_own_trail, trail_arn
+from apitrail.services.cloudtrail.access import get_own_trail, get_trail, trail_arn
 from apitrail.services.cloudtrail.errors import (
     InvalidTagParameterException,
     ResourceNotFoundException,
@@ -12,8 +12,7 @@ from apitrail.services.cloudtrail.errors import (
 )
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
-from apitrail.store.resources import Collection
-from apitrail.trail.trails import find_trail
+from apitrail.store.resources import Collection, Documents
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.type_defs import (
@@ -62,8 +61,10 @@ def list_tags(ctx: Context, params: "ListTagsRequestTypeDef") -> dict[str, Any]:
     answer = []
     for arn in params["ResourceIdList"]:
         trail_arn(arn)
-        if find_trail(ctx.tx, arn) is None or trail_arn(arn).account != ctx.account:
-            raise ResourceNotFoundException(f"There is no resource {arn}.")
+        try:
+            get_trail(ctx, arn)
+        except TrailNotFoundException as error:
+            raise ResourceNotFoundException(f"There is no resource {arn}.") from error
         tags = [{"Key": key, "Value": value} for key, value in _tags(ctx, arn).items()]
         answer.append({"ResourceId": arn, "TagsList": tags})
     return {"ResourceTagList": answer}
@@ -85,15 +86,20 @@ def check_tags(tags: Sequence[Any]) -> dict[str, str]:
 
 
 def keep_tags(ctx: Context, arn: str, tags: dict[str, str]) -> None:
-    """Store all tags of a resource."""
+    """Store all tags of a trail; its owner gets a copy of the record if somebody else changes them."""
     if tags:
-        TAGS(ctx).put(arn, tags)
+        _documents(ctx, arn).put(arn, tags)
     else:
-        TAGS(ctx).delete(arn)
+        _documents(ctx, arn).delete(arn)
+    ctx.also_record(trail_arn(arn).account)
 
 
 def _tags(ctx: Context, arn: str) -> dict[str, str]:
-    return TAGS(ctx).get(arn) or {}
+    return _documents(ctx, arn).get(arn) or {}
+
+
+def _documents(ctx: Context, arn: str) -> Documents:
+    return TAGS.at(ctx.tx, trail_arn(arn).account)
 
 
 def _require_trail(ctx: Context, arn: str) -> None:

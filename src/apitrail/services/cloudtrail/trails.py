@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 from apitrail.errors import SinkError
 from apitrail.identity.principal import Principal
 from apitrail.services.buckets import POLICY, buckets, trail_may_deliver
-from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail, seen_here
+from apitrail.services.cloudtrail.access import (
+    get_own_trail,
+    get_trail,
+    owner_of,
+    parse_name,
+    put_trail,
+    shown_here,
+    trails_of,
+    visible_trails,
+)
 from apitrail.services.cloudtrail.errors import (
     InsufficientS3BucketPolicyException,
     InvalidParameterCombinationException,
@@ -16,6 +25,7 @@ from apitrail.services.cloudtrail.errors import (
 )
 from apitrail.services.cloudtrail.names import check_bucket_name, check_prefix, check_trail_name
 from apitrail.services.cloudtrail.notifications import apply_topic, check_topic_name
+from apitrail.services.cloudtrail.organization import convert, required_organization, take_members
 from apitrail.services.cloudtrail.tags import check_tags, keep_tags
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
@@ -39,8 +49,10 @@ NOT_SERVED = {
     "CloudWatchLogsLogGroupArn": "delivery to CloudWatch Logs",
     "CloudWatchLogsRoleArn": "delivery to CloudWatch Logs",
     "KmsKeyId": "encryption with KMS",
-    "IsOrganizationTrail": "an organization trail",
 }
+DESTINATION = {"S3BucketName", "S3KeyPrefix", "IsOrganizationTrail"}
+"""Parameters that say where log files go."""
+
 SETTINGS = ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail", "IncludeGlobalServiceEvents", "RecursiveLogging")
 IN_ANSWERS = (
     "Name",
@@ -79,18 +91,34 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     Raises: InvalidTrailNameException, InvalidS3BucketNameException, InvalidS3PrefixException, S3BucketDoesNotExistException,
     InsufficientS3BucketPolicyException, TrailAlreadyExistsException, MaximumNumberOfTrailsExceededException,
     InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException,
-    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException.
+    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException, and those of required_organization.
     Source: CloudTrail API Reference, CreateTrail.
     """
     name = params["Name"]
     check_trail_name(name)
     tags = check_tags(params.get("TagsList", []))
     _check_settings(ctx, params)
-    if TRAILS(ctx).has(name):
-        raise TrailAlreadyExistsException(f"Trail {name} already exists for customer: {ctx.account}")
-    trail: Doc = {
+    organization = required_organization(ctx) if params.get("IsOrganizationTrail") else None
+    owner = ctx.account if organization is None else organization["MasterAccountId"]
+    if TRAILS.at(ctx.tx, owner, ctx.region).has(name):
+        raise TrailAlreadyExistsException(f"Trail {name} already exists for customer: {owner}")
+    trail = _new_trail(ctx, name, owner)
+    if organization is not None:
+        take_members(ctx, trail, organization)
+    _apply(trail, params)
+    _check_bucket_policy(ctx, trail)
+    _check_quota(ctx, trail)
+    apply_topic(ctx, trail, owner, {"SnsTopicName": "", **params})
+    put_trail(ctx, trail)
+    keep_tags(ctx, trail["TrailARN"], tags)
+    return _answer(trail)
+
+
+def _new_trail(ctx: Context, name: str, owner: str) -> Doc:
+    """Return a trail with the settings that it has unless others are given."""
+    return {
         "Name": name,
-        "TrailARN": ctx.arn("cloudtrail", f"trail/{name}"),
+        "TrailARN": ctx.arn("cloudtrail", f"trail/{name}", account=owner),
         "HomeRegion": ctx.region,
         "LogFileValidationEnabled": False,
         "HasCustomEventSelectors": False,
@@ -101,13 +129,6 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
         "RecursiveLogging": False,
         "_Logging": False,
     }
-    _apply(trail, params)
-    _check_bucket_policy(ctx, trail)
-    _check_quota(ctx, trail)
-    apply_topic(ctx, trail, ctx.account, {"SnsTopicName": "", **params})
-    put_trail(ctx, trail)
-    keep_tags(ctx, trail["TrailARN"], tags)
-    return _answer(trail)
 
 
 @operation(prepare=check_bucket)
@@ -121,18 +142,19 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     _check_settings(ctx, params)
     trail = get_own_trail(ctx, params["Name"])
     was_multi = trail["IsMultiRegionTrail"]
+    trail = convert(ctx, trail, params)
     _apply(trail, params)
-    if "S3BucketName" in params or "S3KeyPrefix" in params:
+    if DESTINATION & params.keys():
         _check_bucket_policy(ctx, trail)
     if was_multi != trail["IsMultiRegionTrail"] and "IncludeGlobalServiceEvents" not in params:
         trail["IncludeGlobalServiceEvents"] = trail["IsMultiRegionTrail"]
     _check_combination(trail)
     if trail["IsMultiRegionTrail"] and not was_multi:
         _check_quota(ctx, trail)
-    apply_topic(ctx, trail, ctx.account, params)
+    apply_topic(ctx, trail, owner_of(trail), params)
     put_trail(ctx, trail)
     if trail["_Logging"]:
-        renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        renew_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())
         _renew_validation(ctx, trail)
     return _answer(trail)
 
@@ -147,7 +169,7 @@ def delete_trail(ctx: Context, params: "DeleteTrailRequestTypeDef") -> dict[str,
     trail = get_own_trail(ctx, params["Name"])
     close_span(ctx.tx, trail["TrailARN"], ctx.next_seq())
     end_validation(ctx.tx, trail["TrailARN"], ctx.next_seq())
-    TRAILS(ctx).delete(trail["Name"])
+    TRAILS.at(ctx.tx, owner_of(trail), ctx.region).delete(trail["Name"])
     keep_tags(ctx, trail["TrailARN"], {})
     return {}
 
@@ -165,18 +187,19 @@ def describe_trails(ctx: Context, params: "DescribeTrailsRequestTypeDef") -> dic
     Source: CloudTrail API Reference, DescribeTrails.
     """
     names = params.get("trailNameList")
-    seen = seen_here(ctx, shadows=bool(names) or params.get("includeShadowTrails", True))
+    shadows = bool(names) or params.get("includeShadowTrails", True)
+    seen = shown_here(ctx, visible_trails(ctx), shadows=shadows)
     if names:
-        wanted = {(name.name, name.home) for name in (parse_name(ctx, text) for text in names)}
-        seen = [trail for trail in seen if (trail["Name"], trail["HomeRegion"]) in wanted]
+        wanted = {(name.account, name.home, name.name) for name in (parse_name(ctx, text) for text in names)}
+        seen = [trail for trail in seen if (owner_of(trail), trail["HomeRegion"], trail["Name"]) in wanted]
     return {"trailList": seen}
 
 
 @operation
 def list_trails(ctx: Context, params: "ListTrailsRequestTypeDef") -> dict[str, Any]:
-    """Return name, ARN and home of every trail of the account. Source: CloudTrail API Reference, ListTrails."""
-    trails = [entry.doc for _, entry in TRAILS.in_account(ctx.tx, ctx.account)]
-    return {"Trails": [{key: trail[key] for key in ("TrailARN", "Name", "HomeRegion")} for trail in trails]}
+    """Return name, ARN and home of every trail of the account and its organization. Source: API Reference, ListTrails."""
+    members = ("TrailARN", "Name", "HomeRegion")
+    return {"Trails": [{key: trail[key] for key in members} for trail in visible_trails(ctx)]}
 
 
 def _check_settings(ctx: Context, params: Any) -> None:
@@ -204,12 +227,13 @@ def _check_bucket_policy(ctx: Context, trail: Doc) -> None:
     if bucket is None:
         raise S3BucketDoesNotExistException(f"S3 bucket {name} does not exist!")
     if (
-        bucket["OwnerAccount"] == ctx.account
+        bucket["OwnerAccount"] in (ctx.account, owner_of(trail))
         and POLICY not in bucket
         and not ctx.settings.delivery.require_bucket_policy
     ):
         return
-    if not trail_may_deliver(bucket, ctx.account, trail["TrailARN"], trail.get("S3KeyPrefix", ""), ctx.now):
+    folders = [owner_of(trail), *([trail["_Organization"]] if trail["IsOrganizationTrail"] else [])]
+    if not trail_may_deliver(bucket, folders, trail["TrailARN"], trail.get("S3KeyPrefix", ""), ctx.now):
         raise InsufficientS3BucketPolicyException(f"Incorrect S3 bucket policy is detected for bucket: {name}")
 
 
@@ -220,10 +244,10 @@ def _check_combination(settings: Any) -> None:
 
 def _check_quota(ctx: Context, trail: Doc) -> None:
     """Check the trails per region, shadows counted; a multi-region trail is counted where it has its home."""
-    limit = ctx.settings.limits.trails_per_region
-    others = [other for other in seen_here(ctx) if other["TrailARN"] != trail["TrailARN"]]
+    limit, owner = ctx.settings.limits.trails_per_region, owner_of(trail)
+    others = [other for other in shown_here(ctx, trails_of(ctx, owner)) if other["TrailARN"] != trail["TrailARN"]]
     if len(others) >= limit:
-        raise MaximumNumberOfTrailsExceededException(f"User: {ctx.account} already has {limit} trails in {ctx.region}.")
+        raise MaximumNumberOfTrailsExceededException(f"User: {owner} already has {limit} trails in {ctx.region}.")
 
 
 def _renew_validation(ctx: Context, trail: Doc) -> None:
@@ -233,7 +257,7 @@ def _renew_validation(ctx: Context, trail: Doc) -> None:
     elif is_validated(ctx.tx, trail["TrailARN"]):
         move_validation(ctx.tx, trail)
     else:
-        begin_validation(ctx.tx, trail, ctx.account, ctx.now)
+        begin_validation(ctx.tx, trail, owner_of(trail), ctx.now)
 
 
 def _apply(trail: Doc, params: Any) -> None:

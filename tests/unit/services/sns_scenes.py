@@ -1,18 +1,22 @@
 """What the tests of SNS share: calls on a stage, a courier that makes deliveries, and a subscriber on loopback."""
 
 import base64
+import ipaddress
 import json
+import ssl
 import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
 
 from apitrail.errors import ServiceError
 from apitrail.identity.principal import Principal
@@ -119,6 +123,29 @@ class Subscriber:
     def envelopes(self) -> list[dict[str, Any]]:
         return [json.loads(body) for _, body in self.got]
 
+    def use_tls(self, folder: Path) -> Path:
+        """Speak https with a certificate of its own, and return that certificate's file."""
+        file = self_signed(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+        return file
+
+
+def self_signed(folder: Path) -> Path:
+    """Return a file with a certificate for 127.0.0.1 and its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "subscriber")])
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))])
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1)
+    built = built.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2090, 1, 1, tzinfo=UTC))
+    certificate = built.add_extension(host, critical=False).sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "subscriber.pem").write_bytes(certificate.public_bytes(encoding) + private)
+    return folder / "subscriber.pem"
+
 
 @contextmanager
 def subscriber() -> Iterator[Subscriber]:
@@ -132,10 +159,3 @@ def subscriber() -> Iterator[Subscriber]:
         door.server.shutdown()
         thread.join()
         door.server.server_close()
-
-
-def fetch(url: str) -> bytes:
-    """Return what a URL answers."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        content: bytes = answer.read()
-    return content

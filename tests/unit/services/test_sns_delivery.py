@@ -277,6 +277,25 @@ def test_a_certificate_that_nobody_trusts_is_refused(stage: Stage, topic: str, s
     assert "SSL" in log_of(stage)[-1]["delivery"]["providerResponse"]
 
 
+def test_an_https_server_with_a_trusted_certificate_is_served(tmp_path: Path, subscriber: Subscriber) -> None:
+    ca_file = subscriber.use_tls(tmp_path)
+    for settings, count in ((Sns(ca_file=str(ca_file)), 1), (Sns(), 1)):
+        with Stage(tmp_path / f"data{settings.ca_file != ''}", Settings(sns=settings)) as stage:
+            sns(stage, "CreateTopic", Name="news")
+            subscribe(stage, "https", subscriber.url)
+            deliver(stage)
+            assert len(subscriber.got) == count
+    assert "certificate cannot be trusted" in log_of(stage)[-1]["delivery"]["providerResponse"]
+
+
+def test_certificates_that_cannot_be_read_are_told_in_the_delivery_log(tmp_path: Path, subscriber: Subscriber) -> None:
+    with Stage(tmp_path / "data", Settings(sns=Sns(ca_file=str(tmp_path / "missing.pem")))) as stage:
+        sns(stage, "CreateTopic", Name="news")
+        subscribe(stage, "http", subscriber.url)
+        assert deliver(stage) == pytest.approx(20)
+        assert log_of(stage)[-1]["delivery"]["providerResponse"].startswith("sns.ca_file or DATA/sns cannot be used")
+
+
 def test_throttled_subscriptions_get_so_many_messages_a_second(
     stage: Stage, topic: str, subscriber: Subscriber
 ) -> None:

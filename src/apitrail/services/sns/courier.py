@@ -118,10 +118,13 @@ class Courier:
         try:
             parcel = await self._pack(head)
             return parcel, await SENDERS[head.subscription["Protocol"]](self._outside(), parcel)
+        except OSError as error:
+            verdict = Verdict(False, reason=f"sns.ca_file or DATA/sns cannot be used: {error.strerror or error}")
+            return None, lambda ctx: verdict
         except Exception as error:
             log.exception("delivery to %s failed", head.subscription["SubscriptionArn"])
-            verdict = Verdict(False, reason=f"internal error ({type(error).__name__})")
-            return None, lambda ctx: verdict
+            failed = Verdict(False, reason=f"internal error ({type(error).__name__})")
+            return None, lambda ctx: failed
 
     def _outside(self) -> Outside:
         if self._tls is None:

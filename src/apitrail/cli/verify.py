@@ -82,7 +82,7 @@ def make_request(
     """Return what the options ask for. Raises: CliError (usage)."""
     first = int(parse_time(start, now).timestamp()) if start else None
     last = min(parse_time(end, now), now) if end else now
-    if first is not None and first >= last.timestamp():
+    if first is not None and first >= int(last.timestamp()):
         raise usage_error("--start must be before --end and before now")
     regions = frozenset((invocation.region,)) if invocation.region else frozenset[str]()
     return Request(first, int(last.timestamp()), int(now.timestamp()), _trail(trail_arn), regions)

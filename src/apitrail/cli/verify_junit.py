@@ -58,6 +58,6 @@ class JunitReport:
 def _case(scope: str, name: str, case: _Case) -> Iterator[str]:
     yield f"    <testcase classname={quoteattr(scope)} name={quoteattr(name)} assertions={quoteattr(str(case.count))}>"
     if case.problems:
-        text = escape("\n".join(clean(line) for line in case.problems))
+        text = escape("\n".join(case.problems))
         yield f'      <failure message="{len(case.problems)} of {case.count}">{text}</failure>'
     yield "    </testcase>"

@@ -100,16 +100,15 @@ def ratios(tally: Tally) -> list[str]:
     if tally.kept:
         lines.append(f"{tally.kept} of the log files were proved before and have not changed")
     unproven = sum(count for (_, verdict), count in tally.counts.items() if verdict == "unproven")
-    if unproven:
-        lines.append(f"{unproven} UNPROVEN")
+    if unproven + tally.count("time", "invalid"):
+        lines.append(f"{unproven + tally.count('time', 'invalid')} remarks on time or files without proof")
     return lines
 
 
 def line_of(finding: Finding) -> str:
     """Return a finding as one line, its parts separated by tabs, safe for a terminal."""
     if finding.kind == "time":
-        word = "UNPROVEN: " if finding.verdict == "unproven" else ""
-        return clean(f"{word}{finding.text} ({finding.scope})")
+        return clean(f"{WORDS[finding.verdict]}{finding.text} ({finding.scope})")
     return f"{TITLES[finding.kind]}\t{clean(finding.place)}\t{WORDS[finding.verdict]}{clean(finding.text)}"
 
 

@@ -313,8 +313,8 @@ class Verifier:
             modified = max(self._ledger.modified(key) for _, key in mine)
             if latest - newest < period or latest - modified < period / 2:
                 return
-        text = f"not found: the server delivered the newest digest file at {utc_text(int(latest))}"
-        yield Finding("digest", "invalid", self._archive.label(scope.digests), text, int(latest), scope.name)
+        text = f"The newest digest file is missing: the server delivered one at {utc_text(int(latest))}"
+        yield Finding("time", "invalid", scope.name, text, int(latest), scope.name)
 
     # Log files in no digest -----------------------------------------------------------------------------------
 

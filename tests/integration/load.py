@@ -31,11 +31,12 @@ def credential(key: str, secret: str) -> Credential:
 
 
 class Connection:
-    """One keep-alive connection that is made anew when it breaks."""
+    """One keep-alive connection that is made anew when it breaks. region: that the calls are signed for."""
 
-    def __init__(self, host: Callable[[], str], who: Credential) -> None:
+    def __init__(self, host: Callable[[], str], who: Credential, region: str = REGION) -> None:
         self._host = host
         self._who = who
+        self._region = region
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     def request(self, service: str, operation: str, params: dict[str, Any]) -> bytes:
@@ -47,7 +48,10 @@ class Connection:
             "x-amz-target": f"{TARGETS[service]}.{operation}",
         }
         url = f"http://{self._host()}/"
-        signed = {**headers, **sign_headers("POST", url, headers, body, self._who, REGION, service, datetime.now(UTC))}
+        signed = {
+            **headers,
+            **sign_headers("POST", url, headers, body, self._who, self._region, service, datetime.now(UTC)),
+        }
         lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
         return f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
 

@@ -17,6 +17,7 @@ from bench import ROOT, WORK
 from bench.capture import a1_cpu, a1_peers, a2, a3
 from bench.delivery import a5
 from bench.history import a6
+from bench.processes import Others
 from bench.results import Row, print_rows, write_json, write_page
 from bench.start import a4
 
@@ -37,15 +38,18 @@ def main(words: list[str]) -> int:
     asked = _parse(words)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     facts, began = _facts(), time.monotonic()
-    rows = []
+    rows: list[Row] = []
+    shares = []
     for name in asked.figures or FIGURES:
         console.print(f"{name} ...", style="dim")
+        others = Others()
         rows += FIGURES[name](asked)
+        shares.append(f"{name} {100 * others.share():.0f} %")
     facts["duration"] = f"{time.monotonic() - began:.0f} s, {asked.rounds} rounds"
-    facts["load of others"] = (
-        f"{facts['load of others']} before, {_load()} after (1 minute average, with our own after)"
-    )
+    facts["CPU time that others used meanwhile"] = ", ".join(shares)
     print_rows(rows, console)
+    for name, fact in facts.items():
+        console.print(f"{name}: {fact}", style="dim")
     console.print(f"written to {write_json(rows, facts, WORK).relative_to(ROOT)}")
     if asked.page:
         write_page(rows, facts, asked.page)
@@ -74,7 +78,6 @@ def _facts() -> dict[str, str]:
         "version": f"{__version__}, commit {_commit()}",
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
-        "load of others": _load(),
     }
 
 
@@ -87,10 +90,6 @@ def _commit() -> str:
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip()
-
-
-def _load() -> str:
-    return f"{os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Processes: started, watched and ended. CPU time and memory are read from /proc."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -103,6 +104,31 @@ def settle(pid: int) -> None:
         if (now - before) * TICKS_PER_S <= QUIET_TICKS:
             return
         before = now
+
+
+class Others:
+    """Tells how much of the machine other processes have used since it was made: ours are all that we have ended by then."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._before = _machine_cpu_s() - _our_cpu_s()
+
+    def share(self) -> float:
+        """Return their part of all cores' time, 0 to 1."""
+        used = _machine_cpu_s() - _our_cpu_s() - self._before
+        return max(0.0, used / ((time.monotonic() - self._began) * (os.cpu_count() or 1)))
+
+
+def _machine_cpu_s() -> float:
+    """Return the CPU time that was used on the machine since it started."""
+    user, nice, system, _, _, irq, soft_irq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + soft_irq) / TICKS_PER_S
+
+
+def _our_cpu_s() -> float:
+    """Return the CPU time of this process and of all its children that have ended."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
 
 
 def is_listening(address: tuple[str, int]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 HEADINGS = ("figure", "what", "ours", "peer or limit", "ratio", "spread", "target", "met", "beside")
@@ -91,7 +92,7 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
     table = Table(*HEADINGS)
     for row in rows:
         colour = {True: "green", False: "bold red", None: ""}[row.met]
-        table.add_row(*row.cells(), style=colour)
+        table.add_row(*map(escape, row.cells()), style=colour)
     console.print(table)
 
 
@@ -113,7 +114,8 @@ def write_page(rows: Sequence[Row], facts: dict[str, str], path: Path) -> None:
         "What `make bench` printed when it was last run in full. Every comparison is of this one run: rounds alternate, each",
         "value is the median of its rounds, and the spread is their smallest and largest value (of the ratio where that is the",
         "target). CPU time is user and system time of the server process from `/proc`, with the work it does after the last",
-        "answer, per call. A target that is missed is shown as such.",
+        "answer, per call. A target that is missed is shown as such. Where others used much of the machine meanwhile, times and",
+        "rates say little, ratios and CPU times more.",
         "",
         *(f"- {name}: {fact}" for name, fact in facts.items()),
         "",

@@ -44,6 +44,7 @@ from apitrail.trail.follow import Course
 from apitrail.trail.insights import Insights
 from apitrail.trail.keys import KeyRing
 from apitrail.trail.notify import Notifier
+from apitrail.trail.sinks.feed import make_feeds
 from apitrail.trail.status import region_status, trail_status
 from apitrail.trail.trails import TRAILS
 from apitrail.wire.call import Call
@@ -131,6 +132,7 @@ class App:
             Notifier(self.database, partial(publish_for_trail, self), self.clock),
             self.digester,
             Insights(self.database, self.settings.insights, self.clock, self.ids, self.grown.grown),
+            *make_feeds(self.database, self.settings, self.clock),
             Indexer(self.database, self.index),
             self.credentials,
             Pruner(self.database, self.clock, self.settings.journal),

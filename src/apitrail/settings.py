@@ -125,6 +125,32 @@ class Insights(Struct, frozen=True, forbid_unknown_fields=True):
     series_max: Count = 20_000
 
 
+class Logs(Struct, frozen=True, forbid_unknown_fields=True):
+    """Delivery of trails to CloudWatch Logs.
+
+    endpoint: URL of a service with the API of CloudWatch Logs; empty: trails cannot name a log group. access_key,
+    secret_key_file: its key. timeout_s: for one request.
+    """
+
+    endpoint: str = ""
+    access_key: str = ""
+    secret_key_file: str = ""
+    timeout_s: Positive = 15.0
+
+
+class Events(Struct, frozen=True, forbid_unknown_fields=True):
+    """Delivery of what trails log to EventBridge.
+
+    endpoint: URL of a service with the API of EventBridge; empty: none. access_key, secret_key_file: its key; the events of
+    all accounts go to its default bus. timeout_s: for one request.
+    """
+
+    endpoint: str = ""
+    access_key: str = ""
+    secret_key_file: str = ""
+    timeout_s: Positive = 15.0
+
+
 class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     """How GameLift behaves.
 
@@ -181,6 +207,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     delivery: Delivery = field(default_factory=Delivery)
     digest: Digest = field(default_factory=Digest)
     insights: Insights = field(default_factory=Insights)
+    logs: Logs = field(default_factory=Logs)
+    events: Events = field(default_factory=Events)
     gamelift: GameLift = field(default_factory=GameLift)
     sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)

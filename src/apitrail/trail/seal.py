@@ -9,7 +9,7 @@ from apitrail.store.database import Tx
 from apitrail.trail.follow import Seal
 from apitrail.trail.logfile import EVENT_FILES, INSIGHT_FILES, logfile_name
 from apitrail.trail.notify import announce
-from apitrail.trail.trails import drop_spans, find_trail, follower_name, spans_of
+from apitrail.trail.trails import EVENTS_FOLLOWER, drop_spans, find_trail, follower_name, logs_follower, spans_of
 
 SUFFIX_LENGTH = 16
 COLUMNS = "id, trail, account, region, bucket, key, first_seq, last_seq, event_count, byte_count, insight"
@@ -110,11 +110,17 @@ def _count(tx: Tx, decision: Seal) -> None:
     )
 
 
+def _first_not_sent(tx: Tx, trail: str) -> int:
+    """Return the first event of the journal that stream sinks have yet to look at for a trail."""
+    row = tx.one("SELECT min(seq) FROM cursors WHERE follower IN (?, ?)", (logs_follower(trail), EVENTS_FOLLOWER))
+    return 1 << 62 if row is None or row[0] is None else row[0] + 1
+
+
 def tidy(tx: Tx, trail: str) -> None:
     """Forget spans whose events are all delivered, and everything of a deleted trail once nothing of it waits."""
     row = tx.one("SELECT min(first_seq) FROM log_files WHERE trail = ? AND state = 0", (trail,))
     first_waiting = row[0] if row and row[0] is not None else journal.cursor(tx, follower_name(trail)) + 1
-    drop_spans(tx, trail, first_waiting)
+    drop_spans(tx, trail, min(first_waiting, _first_not_sent(tx, trail)))
     if find_trail(tx, trail) is None and not spans_of(tx, trail):
         for table in ("deliveries", "trail_counts", "trail_topics"):
             tx.run(f"DELETE FROM {table} WHERE trail = ?", (trail,))

@@ -51,6 +51,13 @@ def notification_status(tx: Tx, trail: str, region: str) -> RegionStatus:
     return RegionStatus(*row) if row else RegionStatus()
 
 
+def sink_status(tx: Tx, follower: str, region: str) -> RegionStatus:
+    """Return the deliveries to a stream sink in a region. follower: the name of its cursor."""
+    sql = "SELECT success_at, NULL, error FROM sink_deliveries WHERE sink = ? AND region = ?"
+    row = tx.one(sql, (follower, region))
+    return RegionStatus(*row) if row else RegionStatus()
+
+
 def trail_status(tx: Tx, trail: str, course: Course | None) -> TrailStatus:
     """Return a trail's account of its events. course: what the follower has taken in since the last seal, if it knows it.
 

@@ -15,6 +15,7 @@ from apitrail.store.resources import Collection, Doc, decode_doc, encode_doc
 
 TRAILS = Collection("cloudtrail/trail")
 LEADER_REGION = "us-east-1"
+EVENTS_FOLLOWER = "eventbridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Span:
     region: the only region whose events are wanted, or empty for all. global_events: are events of global services wanted.
     basic, advanced: the selectors as put, None for the default. bucket, prefix: where its log files go.
     accounts: whose events are wanted. organization: the id that stands in the keys of an organization's trail, or empty.
-    insights: (type, category) of the Insights that are on.
+    insights: (type, category) of the Insights that are on. log_group: ARN of the one in CloudWatch Logs, or empty.
     """
 
     trail: str
@@ -40,6 +41,7 @@ class Span:
     recursive: bool = False
     organization: str = ""
     insights: tuple[tuple[str, str], ...] = ()
+    log_group: str = ""
 
     def covers(self, seq: int) -> bool:
         """Return whether an event of this number is inside the span."""
@@ -49,6 +51,11 @@ class Span:
 def follower_name(trail_arn: str) -> str:
     """Return the name of a trail's cursor in the journal."""
     return f"trail/{trail_arn}"
+
+
+def logs_follower(trail_arn: str) -> str:
+    """Return the name of the cursor of a trail's log group."""
+    return f"logs/{trail_arn}"
 
 
 def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
@@ -64,9 +71,12 @@ def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
         "advanced": trail.get("_AdvancedEventSelectors"),
         "recursive": bool(trail.get("RecursiveLogging")),
         "insights": insight_types(trail),
+        "log_group": trail.get("CloudWatchLogsLogGroupArn", ""),
     }
     if not spans_of(tx, trail["TrailARN"]):
         journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
+    if config["log_group"] and not journal.cursor(tx, logs_follower(trail["TrailARN"])):
+        journal.move_cursor(tx, logs_follower(trail["TrailARN"]), from_seq - 1)
     tx.insert(
         "INSERT INTO trail_spans (trail, from_seq, config) VALUES (?, ?, ?)",
         (trail["TrailARN"], from_seq, encode_doc(config)),
@@ -127,4 +137,5 @@ def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
         recursive=values["recursive"],
         organization=values["organization"],
         insights=tuple((kind, category) for kind, category in values.get("insights", ())),
+        log_group=values.get("log_group", ""),
     )

@@ -2,7 +2,7 @@
 
 errors: the exceptions. names: rules for names and ARNs. access: finding a trail. trails: create, change, list. logging: start,
 stop, status. selectors, insights, tags, lookup: what they say. keys: public keys of digest files.
-notifications: a trail's topic. organization: trails of all members. records: how calls are recorded.
+notifications: a trail's topic. log_groups: its log group. organization: trails of all members. records: how calls are recorded.
 """
 
 from apitrail.services.cloudtrail import insights, keys, logging, lookup, organization, selectors, tags, trails

@@ -81,6 +81,24 @@ class InvalidParameterCombinationException(ServiceError):
     code = "InvalidParameterCombinationException"
 
 
+class CloudWatchLogsDeliveryUnavailableException(ServiceError):
+    """No delivery to CloudWatch Logs here."""
+
+    code = "CloudWatchLogsDeliveryUnavailableException"
+
+
+class InvalidCloudWatchLogsLogGroupArnException(ServiceError):
+    """A log group's ARN is wrong, or missing beside a role."""
+
+    code = "InvalidCloudWatchLogsLogGroupArnException"
+
+
+class InvalidCloudWatchLogsRoleArnException(ServiceError):
+    """A role's ARN is wrong, or missing beside a log group."""
+
+    code = "InvalidCloudWatchLogsRoleArnException"
+
+
 class InvalidInsightSelectorsException(ServiceError):
     """An insight selector is wrong, or the trail does not log what it would measure."""
 

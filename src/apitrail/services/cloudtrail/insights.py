@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.archive.attributes import read_headline, shown_event
 from apitrail.events.selectors import DEFAULT_SELECTORS
-from apitrail.services.cloudtrail.access import get_own_trail, get_trail, parse_name, put_trail, trail_arn
+from apitrail.services.cloudtrail.access import (
+    get_own_trail,
+    get_trail,
+    owner_of,
+    parse_name,
+    put_trail,
+    trail_arn,
+)
 from apitrail.services.cloudtrail.errors import (
     CloudTrailARNInvalidException,
     InsightNotEnabledException,
@@ -64,7 +71,7 @@ def put_insight_selectors(ctx: Context, params: "PutInsightSelectorsRequestTypeD
     trail |= {"_InsightSelectors": selectors, "HasInsightSelectors": bool(selectors)}
     put_trail(ctx, trail)
     if trail["_Logging"]:
-        renew_span(ctx.tx, trail, ctx.account, ctx.next_seq())
+        renew_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())
     return {"TrailARN": trail["TrailARN"], "InsightSelectors": selectors}
 
 

@@ -8,8 +8,8 @@ from apitrail.services.cloudtrail.insights import end_insights
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.trail.chains import begin_validation, end_validation
-from apitrail.trail.status import digest_status, notification_status, region_status
-from apitrail.trail.trails import close_span, open_span
+from apitrail.trail.status import digest_status, notification_status, region_status, sink_status
+from apitrail.trail.trails import close_span, logs_follower, open_span
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail.type_defs import (
@@ -62,6 +62,7 @@ def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> di
     status = region_status(ctx.tx, trail["TrailARN"], ctx.region)
     digests = digest_status(ctx.tx, trail["TrailARN"], ctx.region)
     notified = notification_status(ctx.tx, trail["TrailARN"], ctx.region)
+    logs = sink_status(ctx.tx, logs_follower(trail["TrailARN"]), ctx.region)
     delivered, attempted = _time(status.success_at), _time(status.attempt_at)
     started, stopped = trail.get("_StartedAt"), trail.get("_StoppedAt")
     answer = {
@@ -70,6 +71,8 @@ def get_trail_status(ctx: Context, params: "GetTrailStatusRequestTypeDef") -> di
         "LatestDeliveryError": status.error or None,
         "LatestDigestDeliveryTime": _time(digests.success_at),
         "LatestDigestDeliveryError": digests.error or None,
+        "LatestCloudWatchLogsDeliveryTime": _time(logs.success_at),
+        "LatestCloudWatchLogsDeliveryError": logs.error or None,
         "StartLoggingTime": started,
         "StopLoggingTime": stopped,
         "LatestDeliveryAttemptTime": _text(attempted),

@@ -23,6 +23,7 @@ from apitrail.services.cloudtrail.errors import (
     TrailAlreadyExistsException,
     UnsupportedOperationException,
 )
+from apitrail.services.cloudtrail.log_groups import apply_log_group
 from apitrail.services.cloudtrail.names import check_bucket_name, check_prefix, check_trail_name
 from apitrail.services.cloudtrail.notifications import apply_topic, check_topic_name
 from apitrail.services.cloudtrail.organization import convert, required_organization, take_members
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     )
 
 NOT_SERVED = {
-    "CloudWatchLogsLogGroupArn": "delivery to CloudWatch Logs",
-    "CloudWatchLogsRoleArn": "delivery to CloudWatch Logs",
     "KmsKeyId": "encryption with KMS",
 }
 DESTINATION = {"S3BucketName", "S3KeyPrefix", "IsOrganizationTrail"}
@@ -60,6 +59,8 @@ IN_ANSWERS = (
     "S3KeyPrefix",
     "SnsTopicName",
     "SnsTopicARN",
+    "CloudWatchLogsLogGroupArn",
+    "CloudWatchLogsRoleArn",
     "IncludeGlobalServiceEvents",
     "IsMultiRegionTrail",
     "TrailARN",
@@ -91,7 +92,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     Raises: InvalidTrailNameException, InvalidS3BucketNameException, InvalidS3PrefixException, S3BucketDoesNotExistException,
     InsufficientS3BucketPolicyException, TrailAlreadyExistsException, MaximumNumberOfTrailsExceededException,
     InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException,
-    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException, and those of required_organization.
+    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException, and those of required_organization and apply_log_group.
     Source: CloudTrail API Reference, CreateTrail.
     """
     name = params["Name"]
@@ -109,6 +110,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     _check_bucket_policy(ctx, trail)
     _check_quota(ctx, trail)
     apply_topic(ctx, trail, owner, {"SnsTopicName": "", **params})
+    apply_log_group(ctx, trail, owner, params)
     put_trail(ctx, trail)
     keep_tags(ctx, trail["TrailARN"], tags)
     return _answer(trail)
@@ -152,6 +154,7 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     if trail["IsMultiRegionTrail"] and not was_multi:
         _check_quota(ctx, trail)
     apply_topic(ctx, trail, owner_of(trail), params)
+    apply_log_group(ctx, trail, owner_of(trail), params)
     put_trail(ctx, trail)
     if trail["_Logging"]:
         renew_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())

@@ -35,13 +35,16 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 soak: $(STAMP) $(JS)
-	APITRAIL_SOAK=1 $(BIN)/python -m pytest -m "soak or not soak" tests/property tests/simulation tests/integration tests/conformance
+	APITRAIL_SOAK=1 $(BIN)/python -m pytest tests/property tests/simulation tests/conformance tests/integration
+	cd tests/property && ../../$(BIN)/python -m fuzz --megabytes 200
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
 
 docs: $(STAMP)
 	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/states_page.py
+	$(BIN)/python -m apitrail.cli.reference > docs/reference/commands.md
 
 clean:
 	rm -rf $(VENV) tests/js/node_modules .demo .bench

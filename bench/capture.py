@@ -31,6 +31,9 @@ SYNCS = 200
 SLICE_S = 600.0
 SAMPLE_EVENT = b"x" * 1600
 
+Places = dict[str, tuple[tuple[str, int], list[bytes], int]]
+"""Servers by name: where they are, what they are asked, and the process id where their CPU time counts, else 0."""
+
 
 def a1_cpu(rounds: int) -> list[Row]:
     """Measure CPU time per authenticated, durable, recorded call, with a trail logging."""
@@ -65,8 +68,10 @@ def a1_peers(rounds: int) -> list[Row]:
             stack.callback(peer.stop)
         server = stack.enter_context(Server("a1-peers"))
         server.make_trail()
-        places = {"": (server.address, [server.signer("sts").request("get_caller_identity")])}
-        places |= {peer.peer.name: (peer.address, peer.requests()) for peer in running}
+        places: Places = {
+            "": (server.address, [server.signer("sts").request("get_caller_identity")], server.pid),
+            **{peer.peer.name: (peer.address, peer.requests(), peer.process.pid) for peer in running},
+        }
         seen = _alternate(places, PEER_CALLERS, rounds)
     return [_peer_row(peer, seen, missing) for peer in PEERS]
 
@@ -89,19 +94,19 @@ def _peer_row(peer: Peer, seen: dict[str, list[Measured]], missing: dict[str, st
     if peer.name in missing:
         return Row("A1", what, "calls/s", other=name, target=target, missing=missing[peer.name])
     ours, theirs = seen[""], seen[peer.name]
-    return Row("A1", what, "calls/s", _rates(ours), name, _rates(theirs), target, _beside(ours))
+    mine, other = (median(item.cpu_ms for item in measured) for measured in (ours, theirs))
+    beside = f"CPU per call: ours {mine:.3g} ms, theirs {other:.3g} ms, {other / mine:.3g} times as much"
+    return Row("A1", what, "calls/s", _rates(ours), name, _rates(theirs), target, beside)
 
 
-def _alternate(
-    places: dict[str, tuple[tuple[str, int], list[bytes]]], callers: int, rounds: int
-) -> dict[str, list[Measured]]:
+def _alternate(places: Places, callers: int, rounds: int) -> dict[str, list[Measured]]:
     """Load several servers in turn, round after round, after a short warm-up."""
     seen: dict[str, list[Measured]] = {name: [] for name in places}
-    for address, requests in places.values():
+    for address, requests, _ in places.values():
         run_load(address, requests, callers, WARM_S)
     for _ in range(rounds):
-        for name, (address, requests) in places.items():
-            seen[name].append(run_load(address, requests, callers, SECONDS))
+        for name, (address, requests, pid) in places.items():
+            seen[name].append(run_load(address, requests, callers, SECONDS, pid=pid))
     return seen
 
 
@@ -131,7 +136,11 @@ def _against_bare(rounds: int) -> list[Row]:
         server.make_trail()
         address, read = ("127.0.0.1", port), games.reads()
         bare.wait_until(lambda: is_listening(address))
-        places = {"bare": (address, read), "reads": (server.address, read), "writes": (server.address, games.writes())}
+        places: Places = {
+            "bare": (address, read, 0),
+            "reads": (server.address, read, 0),
+            "writes": (server.address, games.writes(), 0),
+        }
         seen = _alternate(places, CALLERS, rounds)
     target = Target(BARE_SHARE, "ratio", at_least=True)
     name = "bare uvicorn (httptools, uvloop)"
@@ -148,11 +157,11 @@ def _python(module: str) -> tuple[str, ...]:
 def _against_unrecorded(rounds: int) -> list[Row]:
     """Compare with the same server whose calls commit their changes without events."""
     with Server("a2-recorded") as server, Server("a2-unrecorded", UNRECORDED) as other:
-        places = {}
+        places: Places = {}
         for name, place in (("recorded", server), ("unrecorded", other)):
             games = Games(place, SESSIONS)
             place.make_trail()
-            places[name] = (place.address, games.writes())
+            places[name] = (place.address, games.writes(), 0)
         seen = _alternate(places, CALLERS, rounds)
     ours, theirs = seen["recorded"], seen["unrecorded"]
     target = Target(UNRECORDED_SHARE, "ratio", at_least=True)

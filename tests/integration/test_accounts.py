@@ -4,7 +4,9 @@ import asyncio
 import gzip
 import json
 import os
+import re
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -203,3 +205,25 @@ def test_five_accounts_in_four_regions_share_a_bucket(make_server: Callable[...,
     assert single == {REGIONS[2]}
     copies = [one for _, records in files for one in records if one["requestID"] in visits]
     assert Counter(one["recipientAccountId"] for one in copies) == {ACCOUNT: 3, **dict.fromkeys(ACCOUNTS[2:], 1)}
+
+
+def test_the_aws_validator_accepts_an_organizations_trail(make_server: Callable[..., Running]) -> None:
+    server = make_server(settings={"APITRAIL_DIGEST_PERIOD_S": "2"})
+    organizations = server.client("organizations")
+    organization = organizations.create_organization()["Organization"]["Id"]
+    organizations.enable_aws_service_access(ServicePrincipal="cloudtrail.amazonaws.com")
+    server.make_trail(IsOrganizationTrail=True, IsMultiRegionTrail=True, EnableLogFileValidation=True)
+    made = organizations.create_account(Email="games@example.com", AccountName="games")["CreateAccountStatus"]
+    assert made["State"] == "SUCCEEDED"
+    folder = server.data / "buckets" / "audit" / "AWSLogs" / organization / ACCOUNT
+    end = time.monotonic() + 30
+    while len(list(folder.glob(f"CloudTrail-Digest/{REGION}/**/*.json.gz"))) < 3:
+        assert time.monotonic() < end, "no digests have come"
+        time.sleep(0.2)
+    arn = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main"
+    words = ("--trail-arn", arn, "--account-id", ACCOUNT, "--start-time", "2020-01-01T00:00:00Z")
+    told = server.aws("cloudtrail", "validate-logs", *words)
+    (digests,) = re.findall(r"(\d+)/(\d+) digest files valid", told)
+    (logs,) = re.findall(r"(\d+)/(\d+) log files valid", told)
+    assert digests[0] == digests[1] != "0"
+    assert logs[0] == logs[1] != "0"

@@ -459,3 +459,17 @@ def test_the_organizations_trails_do_not_count_among_a_members_own(organized: St
     assert refused(organized, "CreateTrail", {"Name": "one-more", "S3BucketName": "mine"}, root(MEMBER)) == (
         "MaximumNumberOfTrailsExceededException"
     )
+
+
+def test_an_allowed_access_to_another_accounts_bucket_is_recorded_in_both(stage: Stage) -> None:
+    make_bucket(stage, "theirs", OTHER)
+    stage.settle()
+    statement = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "s3:ListBucket"}
+    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": "arn:aws:s3:::theirs"}]}
+    put = {"Bucket": "theirs", "Policy": orjson.dumps(policy).decode()}
+    stage.call_("PutBucketPolicy", put, service="s3", principal=root(OTHER))
+    stage.call_("ListObjectsV2", {"Bucket": "theirs"}, service="s3", principal=DANA)
+    mine, theirs = named(stage, "ListObjectsV2")
+    assert (mine["recipientAccountId"], theirs["recipientAccountId"]) == (ACCOUNT, OTHER)
+    assert mine["sharedEventID"] == theirs["sharedEventID"]
+    assert recipients(stage, "PutBucketPolicy") == [OTHER]

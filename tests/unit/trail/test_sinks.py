@@ -44,6 +44,7 @@ class SinkScene:
         self.stage = Stage(self.path, settings or self.settings(self.receiver.url))
         self.stage.clock.jump(clock.now())
         self.receiver.clock = self.stage.clock
+        self.tick("events")
 
     def trail(self, **more: Any) -> str:
         stage = self.stage
@@ -186,6 +187,7 @@ def test_a_stopped_trail_still_sends_what_it_logged(scene: SinkScene) -> None:
     scene.stage.run(scene.stage.app.deliverer.flush())
     scene.tick("logs")
     assert scene.receiver.messages() == wanted
+    scene.tick("events")
     scene.tick("logs")
     assert scene.cursor(f"logs/{arn}") == 0
 
@@ -274,6 +276,17 @@ def test_nothing_goes_to_the_bus_of_an_account_without_a_logging_trail(scene: Si
     scene.stage.call_("ListFleets", {}, region="eu-west-1")
     scene.tick("events")
     assert [entry["Source"] for _, entry in scene.receiver.entries] == ["aws.cloudtrail"]
+
+
+def test_a_bus_that_is_configured_later_gets_what_happens_from_then_on(scene: SinkScene) -> None:
+    scene.restart(Settings(data=str(scene.path)))
+    scene.trail()
+    scene.calls(3)
+    scene.restart()
+    scene.calls(2)
+    scene.tick("events")
+    sent = [orjson.loads(entry["Detail"])["eventID"] for _, entry in scene.receiver.entries]
+    assert sent == scene.logged()[-2:]
 
 
 def test_entries_that_fail_for_a_moment_are_sent_again_and_others_left_out(scene: SinkScene) -> None:

@@ -71,9 +71,8 @@ def log_lanes(tx: Tx) -> list[Lane]:
 
 
 def event_lanes(tx: Tx) -> list[Lane]:
-    """Return the one lane of EventBridge; none while no trail has ever logged."""
-    spans = spans_of(tx)
-    return [Lane(EVENTS_FOLLOWER, spans)] if spans else []
+    """Return the one lane of EventBridge; it stays at the end of the journal while no trail logs."""
+    return [Lane(EVENTS_FOLLOWER, spans_of(tx))]
 
 
 SINKS: tuple[Kind, ...] = (
@@ -129,7 +128,7 @@ class Feed:
             return False
         self._retry.pop(lane.follower, None)
         now = self._clock.now().timestamp()
-        await self._database.write(lambda tx: _mark(tx, batch, now))
+        await self._database.write(lambda tx: _mark(tx, batch, now), durable=bool(batch.items))
         return batch.more
 
     async def _failed(self, batch: Batch, error: SinkError) -> None:
@@ -163,11 +162,16 @@ def _make_sink(kind: Kind, section: Logs | Events, clock: Clock) -> Sink | None:
 
 
 def next_batch(tx: Tx, lane: Lane) -> Batch | None:
-    """Return the next events of a lane, None when it is at the end of the journal."""
-    start = journal.cursor(tx, lane.follower) or min(span.first for span in lane.spans) - 1
+    """Return the next events of a lane, None when it is at the end of the journal.
+
+    A lane without a cursor is one whose sink has just been configured: it begins with the next event.
+    """
+    begun = tx.one("SELECT seq FROM cursors WHERE follower = ?", (lane.follower,))
+    if begun is None:
+        return Batch(lane, [], journal.last_seq(tx), False)
     rows = tx.all(
         "SELECT seq, account, region, category, time, event FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
-        (start, BATCH_ROWS),
+        (begun[0], BATCH_ROWS),
     )
     if not rows:
         return None

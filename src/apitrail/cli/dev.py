@@ -12,7 +12,7 @@ from apitrail.cli.hosting import set_option, settings_for
 from apitrail.cli.options import Invocation
 from apitrail.cli.verbs import HostVerb, load
 
-DEFAULTS = {"auth.mode": "permissive", "delivery.period_s": 2.0}
+DEFAULTS = {"auth.mode": "permissive", "delivery.period_s": 2.0, "digest.period_s": 60}
 
 
 @click.command("dev", cls=HostVerb)

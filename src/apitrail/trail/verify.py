@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from apitrail.trail.digest import Series, Window, parse_digest_key, utc_text
-from apitrail.trail.verify_archive import TOP, Archive, Entry
+from apitrail.trail.verify_archive import TOP, Archive, Entry, relative
 from apitrail.trail.verify_chain import (
     ANOTHER,
     Expected,
@@ -23,7 +23,7 @@ from apitrail.trail.verify_chain import (
     select,
     walk,
 )
-from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, check_logs, epoch, read_digest
+from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, Log, check_logs, epoch, read_digest
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger
 from apitrail.trail.verify_pool import Workers
@@ -45,8 +45,9 @@ UNLISTED = "not listed in any digest file"
 COPY = "its signature is not in this copy, only in the digest file after it"
 CHUNK = 16
 DAY_S = 86_400
+PERIOD_S = 3600
 PENDING_MAX = 1000
-_LOG_NAME = re.compile(r".+_CloudTrail_[\w\-]+_(\d{8}T\d{4})Z_\w+\.json\.gz")
+_LOG_NAME = re.compile(r".+_CloudTrail(?:-Insight)?_[\w\-]+_(\d{8}T\d{4})Z_\w+\.json\.gz")
 
 
 class Batch(NamedTuple):
@@ -62,6 +63,14 @@ class Batch(NamedTuple):
     proved: list[str]
     foreign: list[str]
     is_start: bool
+
+
+class Newest(NamedTuple):
+    """The newest digest of a region. modified: when any of them last was, epoch seconds."""
+
+    end: int
+    period: int
+    modified: float
 
 
 class Verifier:
@@ -84,6 +93,7 @@ class Verifier:
         self._workers = workers
         self._progress = progress
         self._done = self._total = 0
+        self._newest: dict[str, Newest] = {}
 
     def run(self) -> Iterator[Finding]:
         """Yield what is found, account by account and region by region, each from the newest digest back."""
@@ -91,8 +101,11 @@ class Verifier:
         for scope in find_scopes(self._archive, self._request):
             yield from map(self._count, self._scope(scope, proofs))
             self._ledger.save()
+        tails = {key for proof in proofs for key in proof.tails.values()}
+        followed = {relative(before) for proof in proofs for _, before in proof.moved}
         for proof in proofs:
-            yield from map(self._count, self._times(proof))
+            yield from map(self._count, self._times(proof, tails, followed))
+        yield from map(self._count, self._missing())
 
     def _count(self, finding: Finding) -> Finding:
         self.tally.add(finding)
@@ -102,7 +115,7 @@ class Verifier:
 
     def _scope(self, scope: Scope, reported: list[Proof]) -> Iterator[Finding]:
         """Yield what is wrong with files; what chains prove is added to reported, since a gap may be explained elsewhere."""
-        self._ledger.see(chain(self._archive.entries(scope.digests), self._log_entries(scope)))
+        self._ledger.see(chain(self._archive.entries(scope.digests), *map(self._log_entries, scope.logs)))
         chains: dict[Series, dict[bool, list[tuple[int, str]]]] = {}
         for key in self._ledger.seen(scope.digests):
             if (name := parse_digest_key(key)) is not None and name.series.account == scope.account:
@@ -122,15 +135,15 @@ class Verifier:
                     yield from self._report(scope, series, is_backfill, judged)
         mine = [proof for proof in proofs if self._request.wants(proof.series)]
         reported += mine
-        yield from self._newest(scope, [key for kinds in chains.values() for keys in kinds.values() for _, key in keys])
+        self._note_newest(scope, [pair for proof in mine for pair in chains[proof.series][False]])
         yield from self._unlisted(scope, mine, proofs)
 
-    def _log_entries(self, scope: Scope) -> Iterator[Entry]:
+    def _log_entries(self, folder: str) -> Iterator[Entry]:
         """Yield the log files of the days that the range touches, a day more on both sides."""
         start, last = self._request.start, _day(self._request.end + DAY_S)
-        after = "" if start is None else scope.logs + _day(start - DAY_S)
-        for entry in self._archive.entries(scope.logs, after):
-            if entry.key[len(scope.logs) :][:10] > last:
+        after = "" if start is None else folder + _day(start - DAY_S)
+        for entry in self._archive.entries(folder, after):
+            if entry.key[len(folder) :][:10] > last:
                 return
             self._total += 1
             yield entry
@@ -213,13 +226,21 @@ class Verifier:
         for at in range(0, max(1, len(logs)), CHUNK):
             batch = Batch(judged, series, is_backfill, [], [], [], at == 0)
             for place, log, mark in logs[at : at + CHUNK]:
-                if log.bucket != judged.bucket:
-                    batch.foreign.append(f"s3://{log.bucket}/{log.key}")
+                if log.place != judged.place:
+                    self._outside(batch, place, log)
                 elif mark and mark == self._ledger.mark_of(log.key) and not judged.is_tail:
                     batch.proved.append(log.key)
                 else:
                     batch.wanted.append((place, log.key, log.sha256))
             yield batch
+
+    def _outside(self, batch: Batch, place: int, log: Log) -> None:
+        """Take in a log file under another prefix, as after a change of the trail: it can be read in the same bucket."""
+        bucket, _, prefix = log.place.partition("/")
+        if self._request.exact and bucket == self._archive.bucket:
+            batch.wanted.append((place, f"/{prefix}{log.key}", log.sha256))
+        else:
+            batch.foreign.append(f"s3://{log.place}{log.key}")
 
     def _trust(self, judged: list[Judged]) -> None:
         for one in judged:
@@ -259,7 +280,7 @@ class Verifier:
             verdict: Verdict = "invalid" if checked.problem else "valid"
             yield Finding("log", verdict, self._archive.label(key), checked.problem, at, scope.name)
         for place_name in batch.foreign:
-            yield Finding("log", "note", place_name, "not checked: it is in another bucket", at, scope.name)
+            yield Finding("log", "unproven", place_name, "it lies outside this archive", at, scope.name)
         self._step(len(batch.proved) + len(batch.wanted))
 
     def _step(self, count: int) -> None:
@@ -268,26 +289,27 @@ class Verifier:
 
     # Time without proof ---------------------------------------------------------------------------------------
 
-    def _times(self, proof: Proof) -> Iterator[Finding]:
-        """Yield the times between and after a chain's valid digests, as far as they are in the range."""
-        if not proof.windows:
-            return
+    def _times(self, proof: Proof, tails: set[str], followed: set[str]) -> Iterator[Finding]:
+        """Yield the times between and after a chain's valid digests, as far as they are in the range.
+
+        tails: the last digests of all chains; followed: those that a chain in another folder goes on from.
+        """
         low, high, scope = self._request.start or 0, self._request.end, proof.scope.name
-        last = proof.windows[-1].end
-        for gap in gaps(proof.windows, high):
+        for gap in gaps(proof.windows, high) if proof.windows else ():
             start, end = max(gap.start, low), min(gap.end, high)
-            if start < end and (gap.start != last or end - start > proof.patience):
-                yield self._time(proof, gap, Window(start, end))
-        for bucket in proof.moved_from:
-            begun = proof.windows[0].start
-            yield Finding(
-                "time", "note", scope, f"What was before {utc_text(begun)} is in bucket {bucket}", begun, scope
-            )
+            is_last = gap.start == proof.windows[-1].end
+            if end <= start or (is_last and end - start <= proof.patience) or proof.tails.get(gap.start) in followed:
+                continue
+            yield self._time(proof, gap, Window(start, end))
+        for at, before in proof.moved:
+            if relative(before) not in tails and at > low:
+                text = f"What was before {utc_text(at)} lies in another place: s3://{before.partition(TOP)[0]}"
+                yield Finding("time", "unproven", scope, text, at, scope)
 
     def _time(self, proof: Proof, gap: Window, shown: Window) -> Finding:
         """Return one gap: explained when a proved event says that logging stopped at its beginning."""
         scope, window = proof.scope.name, f"between {utc_text(shown.start)} and {utc_text(shown.end)}"
-        if gap.start in proof.ends and self._has_stopped(proof, gap.start):
+        if gap.start in proof.tails and self._has_stopped(proof, gap.start):
             text = f"No log files were delivered by CloudTrail {window}"
             return Finding("time", "note", scope, text, shown.start, scope)
         text = f"No valid digest file proves the time {window}"
@@ -300,21 +322,25 @@ class Verifier:
             return True
         return self._ledger.stopped_between("/".join(proof.series[2:]), earliest, end)
 
-    def _newest(self, scope: Scope, keys: list[str]) -> Iterator[Finding]:
-        """Yield that the newest digest is gone, when the server says it delivered one that is not here."""
-        latest = self._request.latest.get(scope.region)
-        if latest is None or latest > self._request.end + 1:
-            return
-        mine = [(name, key) for key in keys if (name := parse_digest_key(key)) and self._request.wants(name.series)]
-        if mine:
-            digest = self._ledger.digest(max(mine, key=lambda pair: pair[0].end_at)[1])
-            period = digest.end_at - digest.start_at if digest and digest.end_at else 3600
-            newest = max(name.end_at for name, _ in mine)
-            modified = max(self._ledger.modified(key) for _, key in mine)
-            if latest - newest < period or latest - modified < period / 2:
-                return
-        text = f"The newest digest file is missing: the server delivered one at {utc_text(int(latest))}"
-        yield Finding("time", "invalid", scope.name, text, int(latest), scope.name)
+    def _note_newest(self, scope: Scope, digests: list[tuple[int, str]]) -> None:
+        """Remember a region's newest digest, whichever account's it is."""
+        if digests:
+            end, key = max(digests)
+            digest, modified = self._ledger.digest(key), max(self._ledger.modified(key) for _, key in digests)
+            period = digest.end_at - digest.start_at if digest and digest.end_at else PERIOD_S
+            found = Newest(end, period, modified)
+            self._newest[scope.region] = max(found, self._newest.get(scope.region, found))
+
+    def _missing(self) -> Iterator[Finding]:
+        """Yield that newest digests are gone, where the server says it delivered one that is not here."""
+        for region, latest in sorted(self._request.latest.items()):
+            newest = self._newest.get(region)
+            late = newest is not None and (
+                latest - newest.end < newest.period or latest - newest.modified < newest.period / 2
+            )
+            if not late and latest <= self._request.end + 1:
+                text = f"The newest digest file is missing: the server delivered one at {utc_text(int(latest))}"
+                yield Finding("time", "invalid", region, text, int(latest), region)
 
     # Log files in no digest -----------------------------------------------------------------------------------
 
@@ -323,7 +349,7 @@ class Verifier:
         self._read_later(scope, proofs)
         waiting = Span()
         loose = Span()
-        for key in self._ledger.unlisted(scope.logs):
+        for key in self._unlisted_keys(scope):
             at = _log_time(key)
             if at is None or at >= self._request.end or at < (self._request.start or 0):
                 continue
@@ -338,6 +364,13 @@ class Verifier:
             yield Finding("time", "note", scope.name, text, waiting.first, scope.name)
         if loose.count:
             yield self._loose(scope, wanted, loose)
+
+    def _unlisted_keys(self, scope: Scope) -> Iterator[str]:
+        """Yield log files in no trusted digest; Insights files only where digests list any at all."""
+        events, insights = scope.logs
+        yield from self._ledger.unlisted(events)
+        if self._ledger.lists_below(insights):
+            yield from self._ledger.unlisted(insights)
 
     def _expected_in(self, scope: Scope) -> bool:
         """Return whether there should be digests of what is asked for, though there are none."""
@@ -361,7 +394,7 @@ class Verifier:
 
     def _read_later(self, scope: Scope, proofs: list[Proof]) -> None:
         """Read digests after the range while log files of the range are not listed yet: they may have come late."""
-        pending = list(islice(filter(self._in_range, self._ledger.unlisted(scope.logs)), PENDING_MAX))
+        pending = list(islice(filter(self._in_range, self._unlisted_keys(scope)), PENDING_MAX))
         for proof in proofs:
             for key in proof.newer:
                 if not pending:

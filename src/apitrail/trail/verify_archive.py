@@ -49,7 +49,10 @@ class Archive(Protocol):
         ...
 
     def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Yield each key with its bytes, None when there is no such file."""
+        """Yield each key with its bytes, None when there is no such file.
+
+        A key that begins with a slash is one from the root of the archive's bucket, for archives with a bucket.
+        """
         ...
 
     def object(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
@@ -121,8 +124,9 @@ class FolderArchive:
     def _read(self, key: str) -> bytes | None:
         path = self._root / key
         try:
-            with path.open("rb") as file:
-                return file.read(BODY_BYTES_MAX)
+            with path.open("rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                return file.readall() if size <= BODY_BYTES_MAX else b""
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
@@ -165,3 +169,8 @@ def relative(key: str) -> str:
     """Return the part of an object key from `AWSLogs/` on."""
     at = key.find(TOP)
     return key[at:] if at >= 0 else key
+
+
+def place_of(bucket: str, key: str) -> str:
+    """Return bucket and prefix of an object as one text with a slash at its end: `audit/prod/`."""
+    return f"{bucket}/{key[: len(key) - len(relative(key))]}"

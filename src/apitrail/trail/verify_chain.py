@@ -6,9 +6,10 @@ from sys import intern
 from typing import NamedTuple
 
 from apitrail.trail.digest import Window
-from apitrail.trail.verify_archive import relative
+from apitrail.trail.verify_archive import place_of, relative
 from apitrail.trail.verify_files import NOT_FOUND, Digest
 
+FOLDER = "CloudTrail-Digest/"
 NOWHEN = Window(0, 0)
 ANOTHER = "is not the file that the next digest file refers to"
 
@@ -24,14 +25,15 @@ class Expected(NamedTuple):
 class Judged(NamedTuple):
     """A digest with its verdict, without its content. problem: empty when it is valid. window: empty for a missing one.
 
-    bucket: where it says it lies. before: the bucket in which its chain comes from the past, where that is another one.
+    place: bucket and prefix where it says it lies. before: the place and key of the digest before it, where that is in another
+    folder.
     is_tail: nothing in the range follows it in its chain.
     """
 
     key: str
     problem: str
     window: Window = NOWHEN
-    bucket: str = ""
+    place: str = ""
     before: str = ""
     is_tail: bool = False
 
@@ -102,13 +104,15 @@ def expected_of(digest: Digest) -> Expected | None:
 
 
 def _judged(digest: Digest, problem: str, is_tail: bool) -> Judged:
-    window = Window(digest.start_at, digest.end_at)
-    return Judged(digest.key, problem, window, intern(digest.bucket), _elsewhere(digest), is_tail)
+    window, place = Window(digest.start_at, digest.end_at), intern(place_of(digest.bucket, digest.object))
+    return Judged(digest.key, problem, window, place, _elsewhere(digest), is_tail)
 
 
 def _elsewhere(digest: Digest) -> str:
-    """Return the bucket that the chain comes from, empty when it is the digest's own."""
-    return digest.previous_bucket if digest.previous_bucket != digest.bucket else ""
+    """Return where the chain comes from, empty when it is the digest's own folder."""
+    before = f"{digest.previous_bucket}/{digest.previous_key}"
+    here = f"{digest.bucket}/{digest.object}".partition(FOLDER)[0]
+    return before if digest.previous_key and before.partition(FOLDER)[0] != here else ""
 
 
 def merge(windows: Iterable[Window]) -> list[Window]:

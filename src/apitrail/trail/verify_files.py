@@ -10,7 +10,7 @@ import orjson
 from isal import isal_zlib
 
 from apitrail.trail.digest import ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM
-from apitrail.trail.verify_archive import Archive, relative
+from apitrail.trail.verify_archive import Archive, place_of, relative
 
 NOT_FOUND = "not found"
 INVALID_FORMAT = "invalid format"
@@ -58,9 +58,9 @@ class Digest(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A log file as a digest lists it. key: from `AWSLogs/` on. sha256: hex, of its content."""
+    """A log file as a digest lists it. place: bucket and prefix, with a slash; key: from `AWSLogs/` on. sha256: hex."""
 
-    bucket: str
+    place: str
     key: str
     sha256: str
 
@@ -127,7 +127,8 @@ def _problem(metadata: Mapping[str, str]) -> str:
 def _log(item: Any) -> Log:
     if item.get("hashAlgorithm", HASH_ALGORITHM) != HASH_ALGORITHM:
         raise ValueError("unknown hash algorithm")
-    return Log(_text(item["s3Bucket"]), relative(_text(item["s3Object"])), _text(item["hashValue"]))
+    bucket, key = _text(item["s3Bucket"]), _text(item["s3Object"])
+    return Log(place_of(bucket, key), relative(key), _text(item["hashValue"]))
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, mark TEXT NOT NULL, pr
   problem TEXT, sha256 TEXT, bucket TEXT, object TEXT, fingerprint TEXT, start_at INTEGER, end_at INTEGER, end_text TEXT,
   previous_bucket TEXT, previous_key TEXT, previous_sha256 TEXT, previous_signature TEXT, signature TEXT, generated TEXT)
   WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listed (digest TEXT NOT NULL, place INTEGER NOT NULL, bucket TEXT NOT NULL, key TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS listed (digest TEXT NOT NULL, place INTEGER NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL,
   sha256 TEXT NOT NULL, proved TEXT NOT NULL DEFAULT '', PRIMARY KEY (digest, place)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS listed_by_key ON listed (key);
 CREATE TABLE IF NOT EXISTS stops (trail TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (trail, at)) WITHOUT ROWID;
@@ -140,7 +140,7 @@ class Ledger:
     def logs(self, digest: str) -> list[tuple[int, Log, str]]:
         """Return what a digest lists: place, log file, and the mark that it had when it was proved (empty: never)."""
         rows = self._db.execute(
-            "SELECT place, bucket, key, sha256, proved FROM listed WHERE digest = ? ORDER BY place", (digest,)
+            "SELECT place, origin, key, sha256, proved FROM listed WHERE digest = ? ORDER BY place", (digest,)
         )
         return [(row[0], Log(row[1], row[2], row[3]), row[4]) for row in rows]
 
@@ -157,6 +157,11 @@ class Ledger:
         )
         while rows := cursor.fetchmany(BATCH):
             yield from (row[0] for row in rows)
+
+    def lists_below(self, prefix: str) -> bool:
+        """Return whether a trusted digest lists any file below a prefix."""
+        sql = "SELECT 1 FROM listed JOIN judged USING (digest) WHERE listed.key >= ? AND listed.key < ? LIMIT 1"
+        return self._db.execute(sql, (prefix, prefix + LAST)).fetchone() is not None
 
     def is_listed(self, key: str) -> bool:
         """Return whether a trusted digest lists a log file."""

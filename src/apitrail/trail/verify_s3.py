@@ -34,7 +34,10 @@ class S3Archive:
 
     def label(self, key: str) -> str:
         """Return `s3://bucket/key`."""
-        return f"s3://{self.bucket}/{self.prefix}{key}"
+        return f"s3://{self.bucket}/{self._full(key)}"
+
+    def _full(self, key: str) -> str:
+        return key[1:] if key.startswith("/") else self.prefix + key
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield the objects below a prefix; see Archive.entries."""
@@ -74,7 +77,7 @@ class S3Archive:
 
     async def _read(self, key: str) -> _Body | None:
         try:
-            found = await self._objects.get(self.prefix + key)
+            found = await self._objects.get(self._full(key))
             if found.info.size > BODY_BYTES_MAX:
                 return _Body(b"", {})
             return _Body(await found.read(), found.info.facts.metadata)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from apitrail.trail.digest import Series, Window, utc_text
+from apitrail.trail.logfile import EVENT_FILES, INSIGHT_FILES
 from apitrail.trail.verify_archive import TOP, Archive
 from apitrail.trail.verify_chain import Judged, merge
 
@@ -99,25 +100,25 @@ class Scope(NamedTuple):
         return f"{self.base}CloudTrail-Digest/{self.region}/"
 
     @property
-    def logs(self) -> str:
-        """Key prefix of its log files."""
-        return f"{self.base}CloudTrail/{self.region}/"
+    def logs(self) -> tuple[str, ...]:
+        """Key prefixes of its log files: of events, and of Insights events."""
+        return tuple(f"{self.base}{kind}/{self.region}/" for kind in (EVENT_FILES, INSIGHT_FILES))
 
 
 class Proof:
     """What a trail's valid digests of one account and region cover.
 
-    windows: merged. ends: where a chain ends. patience: how long after the last one the next may be awaited.
-    newer: digests after the range, not read. moved_from: buckets in which chains go on into the past.
+    windows: merged. tails: the digests that end a chain, by their time. patience: how long after the last one the next may be
+    awaited. newer: digests after the range, not read. moved: since when, and from which object on, a chain lies elsewhere.
     """
 
     def __init__(self, series: Series, scope: Scope) -> None:
         self.series = series
         self.scope = scope
         self.windows: list[Window] = []
-        self.ends: set[int] = set()
+        self.tails: dict[int, str] = {}
         self.newer: list[str] = []
-        self.moved_from: list[str] = []
+        self.moved: list[tuple[int, str]] = []
         self._longest = 0
 
     @property
@@ -132,8 +133,8 @@ class Proof:
         valid = [one for one in judged if not one.problem]
         self._longest = max((one.window.end - one.window.start for one in valid[:3]), default=0)
         self.windows = merge(one.window for one in valid)
-        self.ends = {one.window.end for one in valid if one.is_tail}
-        self.moved_from = [one.before for one in valid if one.before]
+        self.tails = {one.window.end: one.key for one in valid if one.is_tail}
+        self.moved = [(one.window.start, one.before) for one in valid if one.before]
 
     def add(self, window: Window) -> None:
         """Take one more valid digest in."""
@@ -166,8 +167,8 @@ def find_scopes(archive: Archive, request: Request) -> list[Scope]:
         if request.trail is None or account == request.trail[2] or "/o-" in base:
             folders = (f"{base}CloudTrail-Digest/", f"{base}CloudTrail/")
             found |= {Scope(base, account, name) for folder in folders for name in archive.folders(folder)}
-    if request.trail is not None:
-        _, home, account = request.trail
+    name, home, account = request.trail or ("", "", "")
+    if name and not any((scope.account, scope.region) == (account, home) for scope in found):
         found.add(Scope(f"{TOP}{account}/", account, home))
     return sorted(scope for scope in found if not request.regions or scope.region in request.regions)
 

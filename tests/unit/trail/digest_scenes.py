@@ -21,11 +21,11 @@ from apitrail.store import journal
 from apitrail.store.database import Tx
 from apitrail.store.sqlite import SqliteDatabase
 from apitrail.telemetry import Metrics
-from apitrail.trail.chains import begin_validation, end_validation
+from apitrail.trail.chains import begin_validation, end_validation, move_validation
 from apitrail.trail.deliver import Deliverer
 from apitrail.trail.digests import Digester
 from apitrail.trail.keys import KeyRing, SigningKey, make_key
-from apitrail.trail.trails import TRAILS, close_span, open_span
+from apitrail.trail.trails import TRAILS, close_span, open_span, renew_span
 
 ACCOUNT, REGION, OTHER_REGION = "111122223333", "us-west-2", "eu-west-1"
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/audit"
@@ -143,6 +143,16 @@ class Scene:
             journal.append(tx, ACCOUNT, REGION, 0, at, orjson.dumps(event))
             close_span(tx, ARN, journal.last_seq(tx))
             end_validation(tx, ARN, journal.last_seq(tx))
+
+        self.write(work)
+
+    def update(self, **changes: Any) -> None:
+        """UpdateTrail with other settings."""
+        self.trail.update(changes)
+
+        def work(tx: Tx) -> None:
+            renew_span(tx, self.trail, ACCOUNT, journal.last_seq(tx) + 1)
+            move_validation(tx, self.trail)
 
         self.write(work)
 

@@ -429,3 +429,42 @@ def test_log_files_from_before_the_first_digest_are_a_remark_unless_asked_for(ma
     assert made.problems() == []
     ((kind, _, text),) = made.problems(start=made.now - 10 * 86_400)
     assert (kind, text) == ("time", "1 log file of 2026-03-01T10:30Z is in no valid digest file")
+
+
+def test_a_trail_that_became_an_organizations_goes_on_in_another_folder(tmp_path: Path) -> None:
+    made = ArchiveScene(tmp_path)
+    made.scene.start()
+    made.scene.tick()
+    made.live(2)
+    made.scene.update(_Organization="o-abcdefghij")
+    made.live(2)
+    made.save()
+    found, tally = made.verify(now=made.now + 1000, end=made.now + 1000)
+    assert [item for item in found if item.verdict != "valid"] == []
+    assert tally.count("digest", "valid") == 4
+    assert tally.count("log", "valid") == 8
+    assert tally.is_proved
+    assert sum("/o-abcdefghij/" in item.place for item in found) == 6
+    next((made.root / "AWSLogs" / ACCOUNT / "CloudTrail-Digest").rglob("*T111501Z*")).unlink()
+    assert any("lies in another place" in text for _, _, text in made.problems())
+    made.scene.close()
+
+
+def test_a_changed_prefix_is_told_with_the_place_of_what_was_before(tmp_path: Path) -> None:
+    made = ArchiveScene(tmp_path)
+    made.scene.start()
+    made.scene.tick()
+    made.live(2)
+    made.scene.event()
+    made.scene.deliver()
+    made.scene.update(S3KeyPrefix="prod")
+    made.live(2)
+    made.save()
+    made.archive = type(made.archive)(made.root / "prod")
+    problems = made.problems()
+    assert [(kind, text) for kind, _, text in problems] == [
+        ("log", "it lies outside this archive"),
+        ("time", "What was before 2026-03-04T11:15:01Z lies in another place: s3://logs/"),
+    ]
+    assert made.problems(start=made.now - 3600) == []
+    made.scene.close()

@@ -30,6 +30,7 @@ from apitrail.services.context import Context
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
+from apitrail.services.s3.sweeping import LifecycleWorker
 from apitrail.services.sns.courier import Courier
 from apitrail.services.sns.notices import publish_for_trail
 from apitrail.settings import Delivery, Settings
@@ -135,6 +136,7 @@ class App:
             *make_feeds(self.database, self.settings, self.clock),
             Indexer(self.database, self.index),
             self.credentials,
+            LifecycleWorker(self),
             Pruner(self.database, self.clock, self.settings.journal),
         ]
 
@@ -238,7 +240,7 @@ class App:
     def bucket(self, name: str) -> Bucket:
         """Return the files of a bucket that is served here: a folder below the data directory."""
         if name not in self._buckets:
-            self._buckets[name] = FolderBucket(self.data_dir / "buckets" / name)
+            self._buckets[name] = FolderBucket(self.data_dir / "buckets" / name, self.clock)
         return self._buckets[name]
 
     def trail_bucket(self, name: str) -> Bucket:

@@ -22,6 +22,8 @@ class Facts:
     unless the value ends in `-<parts>`. parts: sizes of the parts of a multipart upload. number: place in the
     order of writes, for writes that may be repeated late: one with a lower number than the last is dropped; 0: none.
     version: the version's id, empty for the null version and where there are no versions. is_marker: a delete marker.
+    storage_class: empty for STANDARD. archived_size: bytes of an archived object, which is kept compressed; -1: it is not
+    archived. restoring: a copy of it is on its way; restored_until: there is one until then (epoch seconds).
     """
 
     content_type: str = OCTETS
@@ -35,6 +37,15 @@ class Facts:
     number: int = 0
     version: str = ""
     is_marker: bool = False
+    storage_class: str = ""
+    archived_size: int = -1
+    restoring: bool = False
+    restored_until: int = 0
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the object must be restored before it can be read."""
+        return self.archived_size >= 0
 
 
 @dataclass(frozen=True, slots=True)

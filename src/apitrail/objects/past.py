@@ -4,8 +4,10 @@ Each is a record, `.apitrail/versions/<2>/<62>/<order>-<version>.json` by the SH
 entry, with its bytes beside it as `.data`. The order is the number of the write and the time of the file, so the names sort
 from old to new. `.apitrail/past` names the keys that have records, in the form of the odd tree (see keys), so that versions
 can be listed in the order of keys; `.apitrail/cold` names those whose current object is archived.
+The bytes of an archived version are compressed (xz) and lie below `.apitrail/archive`; `.data` is then a restored copy.
 """
 
+import lzma
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +16,16 @@ from pathlib import Path
 import msgspec
 
 from apitrail.objects import keys, tree
-from apitrail.objects.content import write_all
+from apitrail.objects.bucket import no_such_version
+from apitrail.objects.content import blocks, write_all
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry
 
 VERSIONS = (keys.OWN, b"versions")
 PAST = (keys.OWN, b"past")
 COLD = (keys.OWN, b"cold")
+ARCHIVE = (keys.OWN, b"archive")
 NULL = "null"
+PRESET = 6
 Place = tuple[bytes, ...]
 
 
@@ -118,11 +123,44 @@ class Past:
 
     def drop(self, record: Record) -> None:
         """Remove a record and its bytes."""
-        for ending in (b".json", b".data"):
-            tree.remove(self._root, self._path(record, ending), keep=len(VERSIONS))
+        for path in (self._path(record, b".json"), self._path(record, b".data"), self._archive(record)):
+            tree.remove(self._root, path, keep=len(VERSIONS))
         key = record.key.encode()
         if not self.records(key):
             tree.remove(self._root, listing_path(PAST, key), keep=len(PAST))
+
+    def pack(self, record: Record, source: int, temporary: tuple[Path, int]) -> None:
+        """Compress an open file to be the archived bytes of a record, through a new temporary file."""
+        path, descriptor = temporary
+        packer = lzma.LZMACompressor(preset=PRESET)
+        for block in blocks(source):
+            write_all(descriptor, packer.compress(block))
+        write_all(descriptor, packer.flush())
+        os.fsync(descriptor)
+        tree.place(self._root, path, self._archive(record))
+
+    def unpack(self, record: Record, temporary: tuple[Path, int]) -> None:
+        """Make a readable copy of an archived record's bytes, through a new temporary file."""
+        path, descriptor = temporary
+        found = tree.open_file(self._root, self._archive(record))
+        if found is None:
+            raise no_such_version(record.key, record.version or NULL)
+        try:
+            unpacker = lzma.LZMADecompressor()
+            for block in blocks(found):
+                write_all(descriptor, unpacker.decompress(block))
+        finally:
+            os.close(found)
+        os.fsync(descriptor)
+        tree.place(self._root, path, self._path(record, b".data"))
+
+    def drop_copy(self, record: Record) -> None:
+        """Remove the readable bytes of an archived record."""
+        tree.remove(self._root, self._path(record, b".data"), keep=len(VERSIONS))
+
+    def is_cold(self, key: bytes) -> bool:
+        """Return whether the current object of a key is archived."""
+        return tree.stat_file(self._root, listing_path(COLD, key)) is not None
 
     def is_empty(self) -> bool:
         """Return whether no key has records."""
@@ -141,6 +179,9 @@ class Past:
             self._list(COLD, key)
         else:
             tree.remove(self._root, listing_path(COLD, key), keep=len(COLD))
+
+    def _archive(self, record: Record) -> Place:
+        return (*ARCHIVE, *record_folder(record.key.encode())[len(VERSIONS) :], record.name.encode() + b".xz")
 
     def _path(self, record: Record, ending: bytes) -> Place:
         return (*record_folder(record.key.encode()), record.name.encode() + ending)

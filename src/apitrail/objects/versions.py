@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from apitrail.errors import SinkError
 from apitrail.objects.bucket import ObjectInfo, Version, VersionPage
 from apitrail.objects.paging import Names
 from apitrail.objects.past import NULL, Record
@@ -14,7 +15,15 @@ def record_info(record: Record) -> ObjectInfo:
     """Return a record as an object."""
     entry = record.entry
     modified = EPOCH + timedelta(microseconds=entry.mtime_ns // 1000)
-    return ObjectInfo(record.key, entry.size, entry.facts.etag, modified, entry.facts)
+    size = entry.facts.archived_size if entry.facts.is_archived else entry.size
+    return ObjectInfo(record.key, size, entry.facts.etag, modified, entry.facts)
+
+
+def check_restored(record: Record, now: datetime) -> None:
+    """Refuse to open an archived version without a restored copy. Raises: SinkError InvalidObjectState."""
+    if record.entry.facts.restored_until <= now.timestamp():
+        message = f"{record.key!r} is archived and must be restored first."
+        raise SinkError(message, code="InvalidObjectState", temporary=False)
 
 
 def ranked(infos: Sequence[ObjectInfo]) -> Sequence[Version]:

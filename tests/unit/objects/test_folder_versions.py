@@ -198,3 +198,79 @@ def test_a_bucket_with_old_versions_is_not_empty(bucket: FolderBucket) -> None:
     run(bucket.delete_version("k", "v1"))
     run(bucket.delete_version("k", "m"))
     run(bucket.remove())
+
+
+# Archived objects -----------------------------------------------------------------------------------------------
+
+
+def archive(bucket: FolderBucket, key: str, version: str | None = None) -> bool:
+    info = run(bucket.head(key, version=version))
+    assert info is not None
+    return run(bucket.archive(info, "GLACIER"))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_archived_object_is_compressed_listed_and_restored(bucket: FolderBucket, key: str) -> None:
+    content = b"the same line\n" * 10_000
+    put(bucket, key, content)
+    before = run(bucket.head(key))
+    assert archive(bucket, key)
+    assert not archive(bucket, key)
+    after = run(bucket.head(key))
+    assert before is not None
+    assert after is not None
+    assert (after.size, after.etag, after.modified) == (len(content), before.etag, before.modified)
+    assert [(info.key, info.size, info.facts.storage_class) for info in run(bucket.list()).objects] == [
+        (key, len(content), "GLACIER")
+    ]
+    assert body_of(bucket, key) == "InvalidObjectState"
+    packed = [path for path in (bucket.root / ".apitrail" / "archive").rglob("*") if path.is_file()]
+    assert [path.stat().st_size < len(content) // 10 for path in packed] == [True]
+    assert run(bucket.restore(key, "null", 2**40))
+    assert body_of(bucket, key) == content
+    assert run(bucket.restore(key, "null", 0))
+    assert body_of(bucket, key) == "InvalidObjectState"
+    assert run(bucket.delete(key))
+    assert run(bucket.list()).objects == []
+    assert [path for path in (bucket.root / ".apitrail" / "archive").rglob("*") if path.is_file()] == []
+
+
+def test_a_new_object_takes_the_place_of_an_archived_one(bucket: FolderBucket) -> None:
+    put(bucket, "k", b"old")
+    archive(bucket, "k")
+    put(bucket, "k", b"new")
+    assert body_of(bucket, "k") == b"new"
+    assert versions(bucket) == [("k", "", True, False)]
+
+
+def test_archived_versions_stay_in_their_order(bucket: FolderBucket) -> None:
+    for number in (1, 2, 3):
+        put(bucket, "k", b"%d" % number, f"v{number}", number)
+    assert archive(bucket, "k", "v1")
+    assert archive(bucket, "k", "v3")
+    assert [one[1:3] for one in versions(bucket)] == [("v3", True), ("v2", False), ("v1", False)]
+    assert (body_of(bucket, "k"), body_of(bucket, "k", "v2"), body_of(bucket, "k", "v1")) == (
+        "InvalidObjectState",
+        b"2",
+        "InvalidObjectState",
+    )
+    run(bucket.delete_version("k", "v3"))
+    assert body_of(bucket, "k") == b"2"
+    run(bucket.delete_version("k", "v2"))
+    assert body_of(bucket, "k") == "InvalidObjectState"
+    assert [info.key for info in run(bucket.list()).objects] == ["k"]
+    mark(bucket, "k", "m", 9)
+    assert run(bucket.list()).objects == []
+    run(bucket.delete_version("k", "m"))
+    assert [info.key for info in run(bucket.list()).objects] == ["k"]
+
+
+def test_nothing_is_removed_or_archived_that_changed_since_it_was_looked_at(bucket: FolderBucket) -> None:
+    put(bucket, "k", b"1", "", 1)
+    seen = run(bucket.head("k"))
+    assert seen is not None
+    put(bucket, "k", b"2", "", 2)
+    assert not run(bucket.delete("k", only=seen))
+    run(bucket.mark("k", Facts(version="m"), only=seen))
+    assert not run(bucket.archive(seen, "GLACIER"))
+    assert body_of(bucket, "k") == b"2"

@@ -664,5 +664,5 @@ def test_bucket_calls_are_management_events(scene: Scene, client: Any) -> None:
 
 
 def test_operations_not_served_say_so(client: Any) -> None:
-    code, _ = refused(client.get_bucket_lifecycle_configuration, Bucket="audit")
+    code, _ = refused(client.get_bucket_website, Bucket="audit")
     assert code == "UnsupportedOperationException"

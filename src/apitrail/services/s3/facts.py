@@ -5,16 +5,19 @@ Source: Amazon S3 API Reference, PutObject, GetObject.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 from apitrail.objects.bucket import Facts, ObjectInfo
 from apitrail.services.s3 import checksums
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.names import read_tag_header
+from apitrail.services.s3.rules import expiry_of
 
 METADATA_BYTES_MAX = 2048
+LIFECYCLE = "_Lifecycle"
 DEFAULT_TYPE = "binary/octet-stream"
 HEADERS = {
     "CacheControl": "cache-control",
@@ -69,6 +72,8 @@ def answer(info: ObjectInfo, params: Mapping[str, Any]) -> dict[str, Any]:
         "ContentEncoding": params.get("ResponseContentEncoding") or facts.content_encoding or None,
         "Metadata": facts.metadata,
         "TagCount": len(facts.tags) or None,
+        "StorageClass": shown_class(facts) if shown_class(facts) != "STANDARD" else None,
+        "Restore": _restore(facts),
     }
     for member, header in HEADERS.items():
         result[member] = params.get(f"Response{member}") or facts.headers.get(header)
@@ -76,6 +81,28 @@ def answer(info: ObjectInfo, params: Mapping[str, Any]) -> dict[str, Any]:
     if params.get("ChecksumMode") == "ENABLED" and not params.get("Range") and not params.get("PartNumber"):
         result.update(checksums.members(facts.checksums))
     return result
+
+
+def shown_class(facts: Facts) -> str:
+    """Return the storage class of an object."""
+    return facts.storage_class or "STANDARD"
+
+
+def expiration(row: Mapping[str, Any], info: ObjectInfo) -> dict[str, str]:
+    """Return the member Expiration of an answer: when and by which lifecycle rule the object ends; none when it stays."""
+    found = expiry_of(row[LIFECYCLE], info) if LIFECYCLE in row else None
+    if found is None:
+        return {}
+    return {"Expiration": f'expiry-date="{format_datetime(found[0], usegmt=True)}", rule-id="{quote(found[1])}"'}
+
+
+def _restore(facts: Facts) -> str | None:
+    if facts.restoring:
+        return 'ongoing-request="true"'
+    if not facts.restored_until:
+        return None
+    until = datetime.fromtimestamp(facts.restored_until, UTC)
+    return f'ongoing-request="false", expiry-date="{format_datetime(until, usegmt=True)}"'
 
 
 def _text(value: Any) -> str:

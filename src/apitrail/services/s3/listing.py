@@ -13,6 +13,7 @@ from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
 from apitrail.services.s3.access import Params, open_bucket, prepare_step
 from apitrail.services.s3.errors import refuse
+from apitrail.services.s3.facts import shown_class
 from apitrail.services.s3.names import owner
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
@@ -92,7 +93,7 @@ def _item(info: ObjectInfo, params: Params, account: str) -> dict[str, Any]:
         "LastModified": info.modified.replace(microsecond=0),
         "ETag": f'"{info.etag}"',
         "Size": info.size,
-        "StorageClass": "STANDARD",
+        "StorageClass": shown_class(info.facts),
     }
     if info.facts.checksums:
         item["ChecksumAlgorithm"] = list(info.facts.checksums)

@@ -60,7 +60,7 @@ def parts_of(tx: Tx, upload_id: str) -> dict[int, Doc]:
     return {doc["PartNumber"]: doc for doc in sorted(docs, key=lambda doc: doc["PartNumber"])}
 
 
-def _drop(ctx: Context, upload: Doc) -> None:
+def drop_upload(ctx: Context, upload: Doc) -> None:
     """Remove an upload and its parts, and ask for their files to be removed."""
     for entry in PARTS(ctx).find("UploadId", upload["UploadId"]):
         PARTS(ctx).delete(entry.id)
@@ -71,7 +71,7 @@ def _drop(ctx: Context, upload: Doc) -> None:
 def drop_uploads(ctx: Context, bucket: str) -> None:
     """Remove all unfinished uploads of a bucket."""
     for entry in UPLOADS(ctx).find("Bucket", bucket):
-        _drop(ctx, entry.doc)
+        drop_upload(ctx, entry.doc)
 
 
 @prepare_step
@@ -291,7 +291,7 @@ def complete_multipart_upload(ctx: Context, params: Params) -> dict[str, Any]:
     except ServiceError as error:
         error.effect = lambda again: again.effect(DISCARD, {"Staged0": staged.body.name})
         raise
-    _drop(ctx, upload)
+    drop_upload(ctx, upload)
     return {
         "Location": f"http://{ctx.call.host}/{params['Bucket']}/{params['Key']}",
         "Bucket": params["Bucket"],
@@ -306,5 +306,5 @@ def complete_multipart_upload(ctx: Context, params: Params) -> dict[str, Any]:
 def abort_multipart_upload(ctx: Context, params: Params) -> dict[str, Any]:
     """Give up an upload. Raises: NoSuchUpload, NoSuchBucket."""
     row = own_bucket(ctx, params)
-    _drop(ctx, find_upload(ctx.tx, params))
+    drop_upload(ctx, find_upload(ctx.tx, params))
     return {"_Owner": row["OwnerAccount"]}

@@ -14,7 +14,7 @@ from apitrail.services.s3 import checksums
 from apitrail.services.s3.access import Params, open_bucket, prepare_step
 from apitrail.services.s3.conditions import check_read, part_range, read_range
 from apitrail.services.s3.errors import refuse
-from apitrail.services.s3.facts import answer
+from apitrail.services.s3.facts import answer, expiration, shown_class
 from apitrail.services.s3.names import owner
 from apitrail.services.s3.versions import shown_version
 from apitrail.store.resources import Doc
@@ -110,6 +110,7 @@ def describe(found: Found, params: Params) -> dict[str, Any]:
     info = found.info
     result = {**answer(info, params), "ContentLength": found.end - found.start, "_Owner": found.row["OwnerAccount"]}
     result |= shown_version(found.row, info.facts.version)
+    result |= expiration(found.row, info) if "VersionId" not in params else {}
     if found.partial and info.size:
         result["ContentRange"] = f"bytes {found.start}-{found.end - 1}/{info.size}"
     if "PartNumber" in params and info.facts.parts:
@@ -155,7 +156,7 @@ def get_object_attributes(ctx: Context, params: Params) -> dict[str, Any]:
         "ETag": info.etag,
         "Checksum": checksums.members(facts.checksums) or None,
         "ObjectParts": _parts(params, info) if facts.parts else None,
-        "StorageClass": "STANDARD",
+        "StorageClass": shown_class(facts),
         "ObjectSize": info.size,
     }
     asked = {name: attributes[name] for name in params["ObjectAttributes"] if attributes.get(name) is not None}

@@ -15,6 +15,7 @@ from apitrail.services.s3.access import Params, open_bucket, own_bucket, prepare
 from apitrail.services.s3.configuration import change_bucket
 from apitrail.services.s3.effects import CONFIGURE
 from apitrail.services.s3.errors import refuse
+from apitrail.services.s3.facts import shown_class
 from apitrail.services.s3.listing import KEYS_MAX, encode
 from apitrail.services.s3.names import owner
 from apitrail.services.s3.versions import VERSIONING
@@ -109,5 +110,5 @@ def _shared(info: ObjectInfo, is_latest: bool, params: Params, account: str) -> 
 
 def _version(info: ObjectInfo, is_latest: bool, params: Params, account: str) -> dict[str, Any]:
     shown = {**_shared(info, is_latest, params, account), "ETag": f'"{info.etag}"', "Size": info.size}
-    shown["StorageClass"] = "STANDARD"
+    shown["StorageClass"] = shown_class(info.facts)
     return {**shown, "ChecksumAlgorithm": list(info.facts.checksums)} if info.facts.checksums else shown

@@ -112,6 +112,8 @@ async def find_source(runtime: Runtime, call: Call, principal: Principal) -> tup
     bucket = runtime.bucket(row["Name"])
     info = await find_version(bucket, params["Key"], params.get("VersionId"))
     check_read(call.params, info, "CopySource")
+    if info.facts.is_archived and info.facts.restored_until <= now.timestamp():
+        raise refuse("InvalidObjectState")
     shown = shown_version(row, info.facts.version)
     return bucket, info, {"CopySourceVersionId": shown["VersionId"]} if shown else {}
 
@@ -130,7 +132,8 @@ def _source_row(tx: Tx, call: Call, principal: Principal, now: datetime, name: s
 def _copied_facts(params: Params, source: Facts) -> Facts:
     """Return the facts of a copy: the source's, or those of the request, as its directives say."""
     asked = facts_of(params)
-    facts = asked if params.get("MetadataDirective") == "REPLACE" else source
+    kept = replace(source, storage_class="", archived_size=-1, restoring=False, restored_until=0)
+    facts = asked if params.get("MetadataDirective") == "REPLACE" else kept
     return replace(facts, tags=asked.tags if params.get("TaggingDirective") == "REPLACE" else source.tags)
 
 

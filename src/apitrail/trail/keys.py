@@ -137,13 +137,14 @@ class KeyRing:
         key = await asyncio.to_thread(self._make)
         await asyncio.to_thread(self._save, region, key)
         made_at = now.timestamp()
+        valid_to = max(valid_from + VALID_S, int(made_at) + USED_S)
 
         def work(tx: Tx) -> None:
             tx.run("UPDATE digest_keys SET retired = 1 WHERE region = ?", (region,))
             tx.run(
                 "INSERT INTO digest_keys (region, fingerprint, value, made_at, valid_from, valid_to)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (region, key.fingerprint, key.value, made_at, valid_from, int(made_at) + VALID_S),
+                (region, key.fingerprint, key.value, made_at, valid_from, valid_to),
             )
 
         await self._database.write(work)

@@ -250,8 +250,10 @@ def test_keys_are_renewed_and_old_private_keys_destroyed(scene: Scene) -> None:
     assert second != first
     now = int(scene.clock.now().timestamp())
     listed = scene.read(lambda tx: public_keys(tx, REGION, now - 100, now))
+    used = next(key for key in listed if key.fingerprint == first.name.split(".")[1])
+    assert used.valid_to - used.valid_from == 30 * 86400
+    assert all(key.valid_to >= now + 10 * 86400 - 20 for key in listed)
     assert len(listed) == 2
-    assert listed[0].valid_to - listed[0].valid_from == 30 * 86400
     check(scene)
 
 

@@ -592,7 +592,7 @@ def test_an_object_is_placed_after_a_restart_if_the_first_try_failed(scene: Scen
     scene.app.database.write_now(lambda tx: tx.run("UPDATE effects SET next_at = 0"))
     effects = next(worker for worker in scene.app.workers if worker.name == "effects")
     scene.runner.run(effects.tick())
-    scene.app.database.write_now(lambda tx: None)  # what was not waited for is committed now
+    scene.runner.run(scene.app.database.write(lambda tx: None))  # what was not waited for is committed now
     assert scene.app.database.read_now(lambda tx: tx.all("SELECT id FROM effects")) == []
     assert client.get_object(Bucket="audit", Key="late", IfUnmodifiedSince=later)["Body"].read() == b"newer"
     assert refused(client.get_object, Bucket="audit", Key="gone") == ("NoSuchKey", 404)

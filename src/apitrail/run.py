@@ -56,21 +56,7 @@ def run_server(
         app = App(settings, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
         facts = _prepare(app, listener.getsockname()[1], region)
         application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics)
-        tls = settings.server.tls_certificate_file
-        _spare_the_collector()
-        uvloop.run(
-            serve(
-                application,
-                listener,
-                tls=(tls, settings.server.tls_key_file) if tls else None,
-                connections_max=settings.server.connections_max,
-                shutdown_timeout_s=settings.server.shutdown_timeout_s,
-                on_start=app.start,
-                on_ready=lambda: on_ready(facts),
-                on_stopping=app.quiesce,
-                on_stop=app.stop,
-            )
-        )
+        uvloop.run(serve(application, app, listener, settings.server, lambda: on_ready(facts)))
     (facts.data / SERVER_FILE).unlink(missing_ok=True)
     return 0
 

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 import uvicorn
 
+from apitrail import settings
 from apitrail.gateway.protocol import BoundedProtocol
 
 log = logging.getLogger("apitrail")
@@ -55,24 +56,47 @@ class QuietServer(uvicorn.Server):
         yield
 
 
+class Life(Protocol):
+    """What is served, from its beginning to its end.
+
+    start: before the first call. quiesce: no new calls; streams must end. stop: after the last answer.
+    """
+
+    async def start(self) -> None: ...
+    def quiesce(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
 async def serve(
     application: Application,
+    life: Life,
     listener: socket.socket,
-    *,
-    tls: tuple[str, str] | None,
-    connections_max: int,
-    shutdown_timeout_s: float,
-    on_start: Callable[[], Awaitable[None]],
+    settings: settings.Server,
     on_ready: Callable[[], None],
-    on_stopping: Callable[[], None],
-    on_stop: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way, and end.
+    """Serve until SIGTERM or SIGINT; then finish what is under way, and end. on_ready: calls are answered."""
+    server = QuietServer(_config(application, settings))
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await life.start()
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not running.done():
+        await asyncio.sleep(STARTED_POLL_S)
+    on_ready()
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    life.quiesce()
+    server.should_exit = True
+    await running
+    await life.stop()
 
-    on_start: before the first call. on_ready: calls are answered. on_stopping: no new calls; streams must end.
-    on_stop: after the last answer.
-    """
-    config = uvicorn.Config(
+
+def _config(application: Application, settings: settings.Server) -> uvicorn.Config:
+    """Return how uvicorn runs here: nothing of the caller is believed that the connection does not show."""
+    return uvicorn.Config(
         application,
         loop="none",
         http=BoundedProtocol,
@@ -83,29 +107,12 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        limit_concurrency=connections_max,
+        limit_concurrency=settings.connections_max,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, int(shutdown_timeout_s)),
-        ssl_certfile=tls[0] if tls else None,
-        ssl_keyfile=tls[1] if tls else None,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_timeout_s)),
+        ssl_certfile=settings.tls_certificate_file or None,
+        ssl_keyfile=settings.tls_key_file or None,
     )
-    server = QuietServer(config)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await on_start()
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not running.done():
-        await asyncio.sleep(STARTED_POLL_S)
-    on_ready()
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    on_stopping()
-    server.should_exit = True
-    await running
-    await on_stop()
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -121,12 +121,13 @@ class App:
             self.metrics,
         )
         self.courier = Courier(self)
+        self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
     def _make_workers(self) -> list[Worker]:
         return [
-            TimerWorker(self.database, self.clock, self._performer.context, self._committed),
+            self._timers,
             EffectWorker(self._effects),
             self.deliverer,
             self.courier,
@@ -326,7 +327,7 @@ class App:
         for name in ctx.woken if ctx is not None else ():
             self._scheduler.poke(name)
             self.arrivals.wake(name)
-        if ctx is not None and ctx.timer_count:
+        if ctx is not None and ctx.first_due is not None and self._timers.comes_first(ctx.first_due):
             self._scheduler.poke(TimerWorker.name)
         if ctx is not None and ctx.effects and ctx.call is None:
             self._scheduler.poke(EffectWorker.name)

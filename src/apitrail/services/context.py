@@ -19,8 +19,8 @@ class Context:
 
     now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.
     principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
-    effects: numbers of the effects asked for; the answer waits for them. timer_count: timers
-    asked for. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
+    effects: numbers of the effects asked for; the answer waits for them. first_due: when the earliest timer asked for
+    is due, epoch seconds. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
     additional: what the record's additionalEventData shall hold. recipients: accounts that get a copy of the record.
     """
 
@@ -35,7 +35,7 @@ class Context:
     call: Call | None = None
     prepared: Any = None
     effects: list[int] = field(default_factory=list)
-    timer_count: int = 0
+    first_due: float | None = None
     woken: list[str] = field(default_factory=list)
     additional: dict[str, Any] | None = None
     recipients: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Context:
     def schedule(self, kind: str, doc: dict[str, Any], after_s: float) -> None:
         """Ask for a timer; see `operation.timer`. A delay of AWS is scaled by whoever asks, a deadline is not."""
         due = self.now.timestamp() + after_s
-        self.timer_count += 1
+        self.first_due = due if self.first_due is None else min(due, self.first_due)
         later.add_timer(self.tx, due, kind, self.account, self.region, doc)
 
     def wake(self, name: str) -> None:

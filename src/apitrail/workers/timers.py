@@ -5,6 +5,7 @@ What is due together is handed to the database together and shares commits; the 
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 
 from apitrail.clock import Clock
@@ -33,9 +34,18 @@ class TimerWorker:
         self._clock = clock
         self._make_context = make_context
         self._committed = committed
+        self._next_due = math.inf
+
+    def comes_first(self, due: float) -> bool:
+        """Return whether a timer that was just asked for is due (epoch seconds) before all that the worker waits for.
+
+        While a tick is under way, and before the first, it waits for none.
+        """
+        return due < self._next_due
 
     async def tick(self) -> float | None:
         """Run what is due; return when the next timer is due, in seconds. Raises: what a timer failed of, after the others."""
+        self._next_due = math.inf
         now = self._clock.now().timestamp()
         due = await self._database.read(lambda tx: later.due_timers(tx, now, BATCH))
         failures = await asyncio.gather(*(self._try(timer) for timer in due))
@@ -44,7 +54,10 @@ class TimerWorker:
         if due:
             return 0.0
         following = await self._database.read(later.next_timer)
-        return None if following is None else max(0.0, following - self._clock.now().timestamp())
+        if following is None:
+            return None
+        self._next_due = following
+        return max(0.0, following - self._clock.now().timestamp())
 
     async def _try(self, timer: Timer) -> Exception | None:
         """Run a timer; return why it failed. One that fails is undone and put off, so that it holds up no other."""

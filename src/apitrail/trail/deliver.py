@@ -7,7 +7,7 @@ and the mark comes after it. While a bucket is away, everything waits in the jou
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from apitrail.clock import Clock
@@ -163,8 +163,14 @@ class Deliverer:
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
     where = (file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
-    found = events_of(tx, *where, insight=bool(file.insight))
-    assert len(found) == file.event_count, f"{file.key}: {len(found)} events where {file.event_count} were sealed"
-    times = [time for time, _ in found]
-    content = render([event for _, event in found])
+    times: list[int] = []
+    content = render(_noting(events_of(tx, *where, insight=bool(file.insight)), times))
+    assert len(times) == file.event_count, f"{file.key}: {len(times)} events where {file.event_count} were sealed"
     return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), min(times), max(times))
+
+
+def _noting(events: Iterable[tuple[int, bytes]], times: list[int]) -> Iterator[bytes]:
+    """Yield the events, and note their times."""
+    for time, event in events:
+        times.append(time)
+        yield event

@@ -4,6 +4,7 @@ The scan keeps, in memory, what waits to be sealed per trail, account and region
 the events themselves. After a restart it begins at the cursor of each trail, so it comes to the same figures.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from apitrail.trail.logfile import account_folder
 from apitrail.trail.trails import Span, follower_name, spans_of
 
 SCAN_ROWS = 5000
+EVENT_ROWS = 2000
 INSIGHT_CATEGORIES = {journal.INSIGHT: "Management", journal.DATA_INSIGHT: "Data"}
 """Categories of Insights events, and what they are about."""
 GLOBAL_SOURCES = frozenset(("iam.amazonaws.com", "signin.amazonaws.com", "cloudfront.amazonaws.com"))
@@ -217,25 +219,35 @@ def events_of(
     first_seq: int,
     last_seq: int,
     insight: bool = False,
-) -> list[tuple[int, bytes]]:
-    """Return (time, event) of the events of a sealed log file, in journal order: the same ones whenever it is asked.
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (time, event) of the events of a sealed log file, in journal order: the same ones whenever it is asked.
 
-    insight: of a log file of Insights events, which holds nothing else. time: eventTime in epoch seconds.
+    insight: of a log file of Insights events, which holds nothing else. time: eventTime in epoch seconds. They are read in
+    pieces, since a file's events as objects of their own need as much memory again as its content.
     """
-    wants = [Want(span) for span in spans_of(tx, trail) if _delivers_to(span, account, bucket, key)]
-    rows = tx.all(
-        "SELECT seq, category, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
-        " AND (category >= ?) = ? ORDER BY seq",
-        (first_seq, last_seq, account, region, journal.INSIGHT, insight),
+    is_wanted = _wanted(
+        [Want(span) for span in spans_of(tx, trail) if _delivers_to(span, account, bucket, key)], insight
     )
+    while True:
+        rows = tx.all(
+            "SELECT seq, category, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
+            " AND (category >= ?) = ? ORDER BY seq LIMIT ?",
+            (first_seq, last_seq, account, region, journal.INSIGHT, insight, EVENT_ROWS),
+        )
+        for seq, category, time, event in rows:
+            if is_wanted(seq, category, event):
+                yield time, event
+        if len(rows) < EVENT_ROWS:
+            return
+        first_seq = rows[-1][0] + 1
+
+
+def _wanted(wants: list[Want], insight: bool) -> Callable[[int, int, bytes], bool]:
+    """Return the function (seq, category, event) -> whether one of the wants takes it."""
     if not insight and len(wants) == 1 and wants[0].simple:
         covers = wants[0].span.covers
-        return [(time, event) for seq, category, time, event in rows if category == journal.MANAGEMENT and covers(seq)]
-    return [
-        (time, event)
-        for seq, category, time, event in rows
-        if any(w.span.covers(seq) and w.wants(category, event) for w in wants)
-    ]
+        return lambda seq, category, event: category == journal.MANAGEMENT and covers(seq)
+    return lambda seq, category, event: any(w.span.covers(seq) and w.wants(category, event) for w in wants)
 
 
 def _delivers_to(span: Span, account: str, bucket: str, key: str) -> bool:

@@ -3,7 +3,7 @@
 Source: CloudTrail User Guide, log file name format and log file examples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -49,15 +49,18 @@ def logfile_name(
     return f"{folder}/{account}_{kind}_{region}_{at:%Y%m%dT%H%M}Z_{suffix}.json.gz"
 
 
-def render(events: Sequence[bytes]) -> bytes:
+def render(events: Iterable[bytes]) -> bytearray:
     """Return the content of a log file: one JSON object whose only key is `Records`. events: JSON, at least one."""
-    assert events, "an empty log file is never written"
-    if len(events) == 1:
-        return HEAD + events[0] + TAIL
-    return b",".join((HEAD + events[0], *events[1:-1], events[-1] + TAIL))
+    content = bytearray(HEAD)
+    for event in events:
+        content += event
+        content += b","
+    assert len(content) > len(HEAD), "an empty log file is never written"
+    content[-1:] = TAIL
+    return content
 
 
-def compress(content: bytes, method: Gzip) -> bytes:
+def compress(content: bytes | bytearray, method: Gzip) -> bytes:
     """Return the content as exactly one gzip member; CloudTrail's validator refuses several."""
     if method == "isal":
         packer = isal_zlib.compressobj(ISAL_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)

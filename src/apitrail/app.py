@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,7 +41,7 @@ from apitrail.store.sqlite import SqliteDatabase
 from apitrail.telemetry import Metrics
 from apitrail.trail.deliver import Deliverer
 from apitrail.trail.digests import Digester
-from apitrail.trail.follow import Course
+from apitrail.trail.follow import Segment
 from apitrail.trail.insights import Insights
 from apitrail.trail.keys import KeyRing
 from apitrail.trail.notify import Notifier
@@ -287,15 +287,15 @@ class App:
         self.metrics.dropped.labels("batch").inc(self.database.lost - self._losses_counted)
         self._losses_counted = self.database.lost
         self.metrics.journal_bytes.set(self.database.size())
-        oldest = [
-            item.oldest for course in self.deliverer.follower.courses.values() for item in course.waiting.values()
-        ]
+        known = self.deliverer.follower.segments().values()
+        oldest = [one.oldest for segments in known for one in segments if one.oldest is not None]
         age = self.clock.now().timestamp() - min(oldest) if oldest else 0.0
         self.metrics.journal_oldest.set(max(0.0, age))
 
     async def status(self) -> dict[str, Any]:
         """Return the one-screen account of the server: journal, drops, and every trail's events."""
-        trails, (events, newest) = await self.database.read(lambda tx: (self._trails(tx), _journal_size(tx)))
+        segments = self.deliverer.follower.segments()
+        trails, (events, newest) = await self.database.read(lambda tx: (self._trails(tx, segments), _journal_size(tx)))
         return {
             **self.info(),
             "journal": {
@@ -313,10 +313,10 @@ class App:
         self.figures()
         return int(sum(s.value for m in self.metrics.dropped.collect() for s in m.samples if s.name.endswith("_total")))
 
-    def _trails(self, tx: Tx) -> list[dict[str, Any]]:
+    def _trails(self, tx: Tx, segments: dict[str, tuple[Segment, ...]]) -> list[dict[str, Any]]:
         now = self.clock.now().timestamp()
         return [
-            _trail_line(tx, account, entry.doc, self.deliverer.follower.courses.get(entry.doc["TrailARN"]), now)
+            _trail_line(tx, account, entry.doc, segments.get(entry.doc["TrailARN"], ()), now)
             for account, _, entry in TRAILS.everywhere(tx)
         ]
 
@@ -373,10 +373,10 @@ def _journal_size(tx: Tx) -> tuple[int, int]:
     return last - first + 1, last
 
 
-def _trail_line(tx: Tx, account: str, trail: Doc, course: Course | None, now: float) -> dict[str, Any]:
+def _trail_line(tx: Tx, account: str, trail: Doc, segments: Sequence[Segment], now: float) -> dict[str, Any]:
     """Return a trail's line of the status."""
     arn = trail["TrailARN"]
-    status = trail_status(tx, arn, course)
+    status = trail_status(tx, arn, segments)
     region = region_status(tx, arn, None)
     return {
         "arn": arn,

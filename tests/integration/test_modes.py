@@ -2,11 +2,12 @@
 
 import json
 import resource
+import sqlite3
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -132,6 +133,7 @@ def test_batch_answers_at_once_and_counts_what_it_loses(start: Callable[[str], R
     games = server.client("gamelift")
     games.create_alias(Name="before", **ALIAS)
     assert len(recorded(server, "CreateAlias")) == 1
+    wait_for_records(server, 2)
     with disk_refusing(server):
         for number in range(5):
             began = time.monotonic()
@@ -165,6 +167,15 @@ def disk_refusing(server: Running) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
+
+
+def wait_for_records(server: Running, count: int) -> None:
+    """Wait until that many records are on disk, since `batch` answers before they are."""
+    end = time.monotonic() + 10
+    with closing(sqlite3.connect(f"file:{server.data / 'journal.db'}?mode=ro", uri=True)) as journal:
+        while journal.execute("SELECT count(*) FROM journal").fetchone() != (count,):
+            assert time.monotonic() < end, "the records are not written"
+            time.sleep(0.02)
 
 
 def wait_for_losses(server: Running, count: int) -> int:

@@ -359,8 +359,8 @@ def check_files(world: World, objects: dict[tuple[str, str], bytes]) -> None:
 
 def check_status(world: World) -> None:
     """Check that the status accounts for every event."""
-    for arn, course in world.deliverer.follower.courses.items():
-        status = world.disk.inner.read_now(lambda tx, arn=arn, course=course: trail_status(tx, arn, course))
+    for arn, segments in world.deliverer.follower.segments().items():
+        status = world.disk.inner.read_now(lambda tx, arn=arn, known=segments: trail_status(tx, arn, known))
         assert status.received == status.delivered + status.filtered
         assert status.waiting == 0
 

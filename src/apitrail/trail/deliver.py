@@ -85,8 +85,7 @@ class Deliverer:
 
     async def seal_all(self) -> None:
         """Seal everything that has been scanned, whatever its age."""
-        seals = [course.cut(course.position) for course in self.follower.courses.values()]
-        await self._seal([item for item in seals if item.upto > 0])
+        await self._seal(self.follower.cut_all())
 
     async def _follow(self) -> None:
         more = True
@@ -109,6 +108,7 @@ class Deliverer:
             for decision in seals:
                 self.follower.courses.pop(decision.trail, None)
             raise
+        self.follower.sealed(seals)
 
     async def _put_waiting(self) -> bool:
         """Put sealed files, one after another within a trail, trails beside each other; return whether more wait."""

@@ -59,6 +59,19 @@ class Seal:
     filtered: int
 
 
+class Segment(NamedTuple):
+    """What the scan has taken in of a trail and has not seen committed as sealed.
+
+    upto: the last event looked at. waiting: events that are wanted. oldest: their earliest time, epoch seconds.
+    """
+
+    upto: int
+    received: int
+    filtered: int
+    waiting: int
+    oldest: int | None
+
+
 class Want:
     """One span with its selectors compiled. simple: all management events, told from the journal's columns alone."""
 
@@ -100,7 +113,10 @@ class Want:
 
 
 class Course:
-    """One trail in the scan: its wants in order, how far it is, and what waits."""
+    """One trail in the scan: its wants in order, how far it is, and what waits.
+
+    segments: what others may know of that, at any moment and from any thread, always whole.
+    """
 
     def __init__(self, trail: str, spans: list[Span], position: int) -> None:
         self.trail = trail
@@ -108,6 +124,8 @@ class Course:
         self.waiting: dict[Place, Waiting] = {}
         self.received = 0
         self.filtered = 0
+        self.segments: tuple[Segment, ...] = ()
+        self._cut: list[Segment] = []
         self.renew(spans)
 
     def renew(self, spans: list[Span]) -> None:
@@ -154,8 +172,23 @@ class Course:
     def cut(self, upto: int) -> Seal:
         """Return everything taken in so far as a seal, and begin anew."""
         seal = Seal(self.trail, upto, self.waiting, self.received, self.filtered)
+        self._cut.append(self._segment(upto))
         self.waiting, self.received, self.filtered = {}, 0, 0
         return seal
+
+    def sealed(self, upto: int) -> None:
+        """Forget what was cut up to an event, since the database has it now."""
+        self._cut = [segment for segment in self._cut if segment.upto > upto]
+        self.publish()
+
+    def publish(self) -> None:
+        """Let others know how far the scan is."""
+        self.segments = (*self._cut, self._segment(self.position))
+
+    def _segment(self, upto: int) -> Segment:
+        waiting = self.waiting.values()
+        count, oldest = sum(one.event_count for one in waiting), min((one.oldest for one in waiting), default=None)
+        return Segment(upto, self.received, self.filtered, count, oldest)
 
 
 @dataclass(slots=True)
@@ -206,7 +239,25 @@ class Follower:
                     seals.append(cut)
         for course in self.courses.values():
             course.position = max(course.position, rows[-1][0] if rows else 0)
+            course.publish()
         return seals
+
+    def cut_all(self) -> list[Seal]:
+        """Return everything that has been taken in as seals, one per trail that the scan has begun."""
+        seals = [course.cut(course.position) for course in self.courses.values() if course.position > 0]
+        for course in self.courses.values():
+            course.publish()
+        return seals
+
+    def sealed(self, seals: list[Seal]) -> None:
+        """Note that seals are committed."""
+        for decision in seals:
+            if (course := self.courses.get(decision.trail)) is not None:
+                course.sealed(decision.upto)
+
+    def segments(self) -> dict[str, tuple[Segment, ...]]:
+        """Return what has been taken in and is not known to be sealed, by trail."""
+        return {trail: course.segments for trail, course in self.courses.items()}
 
 
 def events_of(

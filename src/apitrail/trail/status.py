@@ -1,9 +1,12 @@
 """What is true of a trail's deliveries, taken from the marks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apitrail.store import journal
 from apitrail.store.database import Tx
-from apitrail.trail.follow import Course
+from apitrail.trail.follow import Segment
+from apitrail.trail.trails import follower_name, spans_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,16 @@ def sink_status(tx: Tx, follower: str, region: str) -> RegionStatus:
     return RegionStatus(*row) if row else RegionStatus()
 
 
-def trail_status(tx: Tx, trail: str, course: Course | None) -> TrailStatus:
-    """Return a trail's account of its events. course: what the follower has taken in since the last seal, if it knows it.
+def trail_status(tx: Tx, trail: str, segments: Sequence[Segment]) -> TrailStatus:
+    """Return a trail's account of its events, true in every moment.
 
-    Each figure is counted on its own, so that a sum that does not hold shows a loss.
+    segments: what the scan has taken in of it, read before this transaction began; what has been sealed since is known from
+    the database. Events that nobody has looked at yet count as waiting. Each figure is counted on its own, so that a sum
+    that does not hold shows a loss.
     """
+    cursor = journal.cursor(tx, follower_name(trail))
+    taken = [segment for segment in segments if segment.upto > cursor]
+    tail, tail_oldest = _unseen(tx, trail, max([cursor, *(segment.upto for segment in taken)]))
     received, filtered = tx.one("SELECT received, filtered FROM trail_counts WHERE trail = ?", (trail,)) or (0, 0)
     delivered, files = tx.one(
         "SELECT coalesce(sum(event_count), 0), count(*) FROM log_files WHERE trail = ? AND state = 1", (trail,)
@@ -70,13 +78,28 @@ def trail_status(tx: Tx, trail: str, course: Course | None) -> TrailStatus:
     sealed, oldest = tx.one(
         "SELECT coalesce(sum(event_count), 0), min(oldest_at) FROM log_files WHERE trail = ? AND state = 0", (trail,)
     ) or (0, None)
-    waiting = list(course.waiting.values()) if course else []
-    times = [item.oldest for item in waiting] + ([oldest] if oldest is not None else [])
+    times = [oldest, tail_oldest, *(segment.oldest for segment in taken)]
     return TrailStatus(
-        received=received + (course.received if course else 0),
+        received=received + sum(segment.received for segment in taken) + tail,
         delivered=delivered,
-        filtered=filtered + (course.filtered if course else 0),
-        waiting=sealed + sum(item.event_count for item in waiting),
+        filtered=filtered + sum(segment.filtered for segment in taken),
+        waiting=sealed + sum(segment.waiting for segment in taken) + tail,
         files=files,
-        oldest=min(times, default=None),
+        oldest=min((time for time in times if time is not None), default=None),
     )
+
+
+def _unseen(tx: Tx, trail: str, position: int) -> tuple[int, int | None]:
+    """Return how many events in a trail's reach come after a position, and the earliest time of theirs."""
+    count, times = 0, []
+    for span in spans_of(tx, trail):
+        marks = ", ".join("?" * len(span.accounts))
+        last = (1 << 62) if span.last is None else span.last
+        found, oldest = tx.one(
+            f"SELECT count(*), min(time) FROM journal WHERE seq > ? AND seq >= ? AND seq <= ? AND account IN ({marks})"
+            " AND ? IN ('', region)",
+            (position, span.first, last, *span.accounts, span.region),
+        ) or (0, None)
+        count += found
+        times += [oldest] if oldest is not None else []
+    return count, min(times, default=None)

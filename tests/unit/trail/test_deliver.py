@@ -184,8 +184,40 @@ def test_data_events_are_left_out_by_the_default_selectors_and_counted(scene: Sc
     wanted = scene.event()
     scene.tick()
     assert scene.delivered() == [wanted]
-    status = scene.read(lambda tx: trail_status(tx, ARN, scene.deliverer.follower.courses[ARN]))
+    status = scene.read(lambda tx: trail_status(tx, ARN, scene.deliverer.follower.segments()[ARN]))
     assert (status.received, status.delivered, status.filtered, status.waiting) == (2, 1, 1, 0)
+
+
+def test_the_status_accounts_for_every_event_at_every_moment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.trail()
+    seen = []
+
+    def look() -> None:
+        segments = scene.deliverer.follower.segments().get(ARN, ())
+        status = scene.database.read_now(lambda tx: trail_status(tx, ARN, segments))
+        seen.append((status.received, status.delivered, status.filtered, status.waiting))
+
+    write, read = scene.database.write, scene.database.read
+
+    async def watched(step: Any, work: Any) -> Any:
+        look()
+        result = await step(work)
+        look()
+        return result
+
+    for batch in range(3):
+        scene.event(category=journal.DATA)
+        scene.event()
+        look()
+        with monkeypatch.context() as patched:
+            patched.setattr(scene.database, "write", lambda work: watched(write, work))
+            patched.setattr(scene.database, "read", lambda work: watched(read, work))
+            scene.next_period() if batch else scene.tick()
+    assert {received - delivered - filtered - waiting for received, delivered, filtered, waiting in seen} == {0}
+    received = [one[0] for one in seen]
+    assert received == sorted(received)
+    assert set(received) == {2, 4, 6}
+    assert seen[-1] == (6, 3, 3, 0)
 
 
 def test_changed_selectors_count_from_the_next_event_on(scene: Scene) -> None:

@@ -8,10 +8,12 @@ from apitrail.services.gamelift.states import (
     ANYWHERE_LOCATION,
     BUILD,
     FLEET,
+    GAME_SERVER,
     GAME_SESSION,
     INSTANCE,
     LOCATION,
     PLAYER_SESSION,
+    SERVER_GROUP,
     Machine,
     Step,
 )
@@ -26,6 +28,8 @@ MACHINES = {
     "Instance": INSTANCE,
     "Game session": GAME_SESSION,
     "Player session": PLAYER_SESSION,
+    "Game server group": SERVER_GROUP,
+    "Game server": GAME_SERVER,
 }
 HEAD = """# States of GameLift's things
 

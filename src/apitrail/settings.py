@@ -157,12 +157,14 @@ class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     delay_scale: factor on AWS's slow steps: 0 makes them immediate, 1 takes seconds for what takes AWS minutes.
     Deadlines always run in full. run_processes: start real game servers; without it virtual ones answer at once.
     instances_max: instances per type and location. lenient: give CreateBuild a default operating system.
+    game_server_health_s: how long a FleetIQ game server may say nothing of its health before it is deregistered; 0: for ever.
     """
 
     delay_scale: Share = 1.0
     run_processes: bool = False
     instances_max: Count = 20
     lenient: bool = False
+    game_server_health_s: Share = 0.0
 
 
 class Sns(Struct, frozen=True, forbid_unknown_fields=True):

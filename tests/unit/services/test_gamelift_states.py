@@ -17,14 +17,15 @@ from apitrail.services.gamelift.states import (
     LOCATION,
     MACHINES,
     PLAYER_SESSION,
+    SERVER_GROUP,
     Machine,
     Step,
 )
 from apitrail.wire.models import service_model
 
 MODEL = service_model("gamelift")
-NOT_HERE = {"NOT_FOUND", "EXPIRED"}
-"""Fleet statuses that are only an answer, or set by AWS alone."""
+NOT_HERE = {"NOT_FOUND", "EXPIRED", "DELETED"}
+"""Statuses that are only an answer, or set by AWS alone, or of what is gone at once here."""
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ NOT_HERE = {"NOT_FOUND", "EXPIRED"}
         ([INSTANCE], "InstanceStatus"),
         ([GAME_SESSION], "GameSessionStatus"),
         ([PLAYER_SESSION], "PlayerSessionStatus"),
+        ([SERVER_GROUP], "GameServerGroupStatus"),
     ],
 )
 def test_a_table_has_the_states_of_the_model(machines: list[Machine], shape: str) -> None:

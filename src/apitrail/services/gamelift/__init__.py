@@ -17,12 +17,15 @@ from apitrail.services.gamelift import (
     game_sessions,
     instances,
     locations,
+    game_server_claims,
+    game_servers,
     player_sessions,
     scripts,
     tagging,
 )
 from apitrail.services.gamelift.records import FREE, RULES
 from apitrail.services.operation import Service
+    server_groups,
 
 FAMILIES = (
     aliases,
@@ -41,5 +44,8 @@ FAMILIES = (
     scripts,
     tagging,
 )
+    game_server_claims,
+    game_servers,
 
 SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException")
+    server_groups,

@@ -32,6 +32,14 @@ def _routing(doc: Doc) -> str:
     return str(doc["RoutingStrategy"]["Type"])
 
 
+def _free_in(doc: Doc) -> str | None:
+    """Return the group of a game server that can be claimed."""
+    free = doc["UtilizationStatus"] == "AVAILABLE" and "ClaimStatus" not in doc
+    return doc["GameServerGroupArn"] if free else None
+
+
+
+
 def _routing_and_name(doc: Doc) -> str:
     return joined(_routing(doc), doc["Name"])
 
@@ -66,3 +74,11 @@ PLAYER_SESSIONS = Collection(
 
 HOSTS = Collection("gamelift/host", indexes={"FleetId": _one("FleetId"), "place": place, "room": room})
 PROCESSES = Collection("gamelift/process", indexes={"HostId": _one("HostId"), "ready": ready_on})
+
+SERVER_GROUPS = Collection("gamelift/server-group")
+SERVER_INSTANCES = Collection("gamelift/server-instance", indexes=["GameServerGroupArn"])
+GAME_SERVERS = Collection(
+    "gamelift/game-server", "account", indexes={"GameServerGroupArn": _one("GameServerGroupArn"), "free": _free_in}
+)
+
+

@@ -197,4 +197,44 @@ PLAYER_SESSION = Machine(
     ),
 )
 
-MACHINES = (BUILD, FLEET, LOCATION, ANYWHERE_FLEET, ANYWHERE_LOCATION, INSTANCE, GAME_SESSION, PLAYER_SESSION)
+SERVER_GROUP = Machine(
+    "game server group",
+    (
+        Step(GONE, "NEW", "CreateGameServerGroup"),
+        Step("NEW", "ACTIVATING", "the creation starts", 1.0),
+        Step("ACTIVATING", "ACTIVE", "its Auto Scaling group was made", 2.0),
+        Step("ACTIVATING", "ERROR", "its role cannot be assumed"),
+        Step("ACTIVE", "DELETE_SCHEDULED", "DeleteGameServerGroup"),
+        Step("ERROR", "DELETE_SCHEDULED", "DeleteGameServerGroup"),
+        Step("DELETE_SCHEDULED", "DELETING", "none of its game servers is UTILIZED, or FORCE_DELETE", 1.0),
+        Step("DELETING", GONE, "its game servers were deregistered", 2.0),
+    ),
+)
+
+# UtilizationStatus and ClaimStatus together: CLAIMED is AVAILABLE with a claim.
+GAME_SERVER = Machine(
+    "game server",
+    (
+        Step(GONE, "AVAILABLE", "RegisterGameServer"),
+        Step("AVAILABLE", "CLAIMED", "ClaimGameServer"),
+        Step("AVAILABLE", "UTILIZED", "UpdateGameServer"),
+        Step("CLAIMED", "UTILIZED", "UpdateGameServer"),
+        Step("CLAIMED", "AVAILABLE", "60 s have passed"),
+        Step("AVAILABLE", GONE, "DeregisterGameServer, its group is deleted"),
+        Step("CLAIMED", GONE, "DeregisterGameServer, its group is deleted"),
+        Step("UTILIZED", GONE, "DeregisterGameServer, its group is deleted"),
+    ),
+)
+
+MACHINES = (
+    BUILD,
+    FLEET,
+    LOCATION,
+    ANYWHERE_FLEET,
+    ANYWHERE_LOCATION,
+    INSTANCE,
+    GAME_SESSION,
+    PLAYER_SESSION,
+    SERVER_GROUP,
+    GAME_SERVER,
+)

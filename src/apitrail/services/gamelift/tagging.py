@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 TAG_COUNT_MAX = 50
 RESERVED_PREFIX = "aws:"
-GONE_STATES = ("DELETING", "TERMINATED")
+GONE_STATES = ("DELETE_SCHEDULED", "DELETING", "TERMINATED")
 
 TAGGED: Mapping[str, Collection] = {
     "alias": collections.ALIASES,
     "build": collections.BUILDS,
     "fleet": collections.FLEETS,
+    "gameservergroup": collections.SERVER_GROUPS,
     "location": collections.CUSTOM_LOCATIONS,
     "script": collections.SCRIPTS,
 }
@@ -47,14 +48,29 @@ def check_tags(params: Mapping[str, Any]) -> None:
 
     Raises: TaggingFailedException for a reserved or repeated key, or too many tags. Inferred: the repeated key.
     """
-    _as_dict(params.get("Tags", ()))
+    _refuse(tags_problem(params.get("Tags", ())))
 
 
 def tag_new(ctx: Context, arn: str, params: Mapping[str, Any]) -> None:
     """Keep the Tags of a call that creates the resource of this ARN. Raises: as check_tags."""
-    tags = _as_dict(params.get("Tags", ()))
-    if tags:
-        collections.TAGS(ctx).put(arn, tags)
+    check_tags(params)
+    keep_tags(ctx, arn, params)
+
+
+def keep_tags(ctx: Context, arn: str, params: Mapping[str, Any]) -> None:
+    """Keep the Tags of a call, which were checked before, for the resource of this ARN."""
+    if params.get("Tags"):
+        collections.TAGS(ctx).put(arn, {tag["Key"]: tag["Value"] for tag in params["Tags"]})
+
+
+def tags_problem(tags: Tags) -> str | None:
+    """Return what is wrong with the tags of one call, or None: a reserved or repeated key, or too many."""
+    for tag in tags:
+        if tag["Key"].lower().startswith(RESERVED_PREFIX):
+            return f"Tag key {tag['Key']} begins with {RESERVED_PREFIX}, which is reserved."
+    if len({tag["Key"] for tag in tags}) < len(tags):
+        return "A tag key must not be given more than once."
+    return _count_problem(len(tags))
 
 
 def drop_tags(ctx: Context, arn: str) -> None:
@@ -78,10 +94,10 @@ def tag_resource(ctx: Context, params: "TagResourceRequestTypeDef") -> dict[str,
 
     Raises: TaggingFailedException; NotFoundException; InvalidRequestException.
     """
-    more = _as_dict(params["Tags"])
+    _refuse(tags_problem(params["Tags"]))
     arn = _tagged_arn(ctx, params["ResourceARN"])
-    tags = {**_tags_of(ctx, arn), **more}
-    _check_count(len(tags))
+    tags = {**_tags_of(ctx, arn), **{tag["Key"]: tag["Value"] for tag in params["Tags"]}}
+    _refuse(_count_problem(len(tags)))
     _put_tags(ctx, arn, tags)
     return {}
 
@@ -95,20 +111,13 @@ def untag_resource(ctx: Context, params: "UntagResourceRequestTypeDef") -> dict[
     return {}
 
 
-def _as_dict(tags: Tags) -> dict[str, str]:
-    for tag in tags:
-        if tag["Key"].lower().startswith(RESERVED_PREFIX):
-            raise TaggingFailedException(f"Tag key {tag['Key']} begins with {RESERVED_PREFIX}, which is reserved.")
-    values = {tag["Key"]: tag["Value"] for tag in tags}
-    if len(values) < len(tags):
-        raise TaggingFailedException("A tag key must not be given more than once.")
-    _check_count(len(values))
-    return values
+def _count_problem(count: int) -> str | None:
+    return f"A resource can have {TAG_COUNT_MAX} tags, not {count}." if count > TAG_COUNT_MAX else None
 
 
-def _check_count(count: int) -> None:
-    if count > TAG_COUNT_MAX:
-        raise TaggingFailedException(f"A resource can have {TAG_COUNT_MAX} tags, not {count}.")
+def _refuse(problem: str | None) -> None:
+    if problem is not None:
+        raise TaggingFailedException(problem)
 
 
 def _tags_of(ctx: Context, arn: str) -> dict[str, str]:

@@ -14,18 +14,18 @@ from apitrail.services.gamelift import (
     fleet_runtime,
     fleet_utilization,
     fleets,
+    game_server_claims,
+    game_servers,
     game_sessions,
     instances,
     locations,
-    game_server_claims,
-    game_servers,
     player_sessions,
     scripts,
+    server_groups,
     tagging,
 )
 from apitrail.services.gamelift.records import FREE, RULES
 from apitrail.services.operation import Service
-    server_groups,
 
 FAMILIES = (
     aliases,
@@ -37,15 +37,15 @@ FAMILIES = (
     fleet_runtime,
     fleet_utilization,
     fleets,
+    game_server_claims,
+    game_servers,
     game_sessions,
     instances,
     locations,
     player_sessions,
     scripts,
+    server_groups,
     tagging,
 )
-    game_server_claims,
-    game_servers,
 
 SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException")
-    server_groups,

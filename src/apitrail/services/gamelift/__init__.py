@@ -6,7 +6,10 @@ To add a family: a module, and its name in FAMILIES.
 
 from apitrail.services.gamelift import (
     aliases,
+    auto_scaling,
     builds,
+    compute_access,
+    fleet_actions,
     fleet_capacity,
     fleet_events,
     fleet_locations,
@@ -20,6 +23,7 @@ from apitrail.services.gamelift import (
     instances,
     locations,
     player_sessions,
+    scaling_policies,
     scripts,
     server_groups,
     tagging,
@@ -29,7 +33,10 @@ from apitrail.services.operation import Service
 
 FAMILIES = (
     aliases,
+    auto_scaling,
     builds,
+    compute_access,
+    fleet_actions,
     fleet_capacity,
     fleet_events,
     fleet_locations,
@@ -43,6 +50,7 @@ FAMILIES = (
     instances,
     locations,
     player_sessions,
+    scaling_policies,
     scripts,
     server_groups,
     tagging,

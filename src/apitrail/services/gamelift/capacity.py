@@ -59,6 +59,12 @@ def desired_in(ctx: Context, instance_type: str, location: str) -> int:
     return 0 if demand is None else int(demand["Desired"])
 
 
+def instances_allowed(ctx: Context, location: Doc) -> int:
+    """Return how many instances a location may have by the quota, beside those that other fleets desire there."""
+    others: int = desired_in(ctx, location["_type"], location["Location"]) - location["_desired"]
+    return max(0, ctx.settings.gamelift.instances_max - others)
+
+
 def count_desired(ctx: Context, location: Doc, change: int) -> None:
     """Keep the sum that desired_in returns, when a location comes, goes or is scaled."""
     if location["_type"] is not None:

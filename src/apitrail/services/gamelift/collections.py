@@ -38,6 +38,9 @@ def _free_in(doc: Doc) -> str | None:
     return doc["GameServerGroupArn"] if free else None
 
 
+def _pending_in(doc: Doc) -> str | None:
+    """Return the queue that a placement is pending in."""
+    return doc["_QueueId"] if doc["Status"] == "PENDING" else None
 
 
 def _routing_and_name(doc: Doc) -> str:
@@ -81,4 +84,11 @@ GAME_SERVERS = Collection(
     "gamelift/game-server", "account", indexes={"GameServerGroupArn": _one("GameServerGroupArn"), "free": _free_in}
 )
 
+SCALING_POLICIES = Collection("gamelift/scaling-policy", indexes=["FleetId"])
+SCALING_WATCHES = Collection("gamelift/scaling-watch")
 
+QUEUES = Collection("gamelift/queue")
+PLACEMENTS = Collection("gamelift/placement", indexes={"pending": _pending_in})
+PLACEMENT_TEXTS = Collection("gamelift/placement-text")
+ROOM_WAITS = Collection("gamelift/room-wait", "account", indexes={"name": _one("Names"), "best": _one("Best")})
+ROOM_CALLS = Collection("gamelift/room-call", "account")

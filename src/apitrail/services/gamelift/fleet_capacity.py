@@ -10,7 +10,7 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift.capacity import (
     TO_AND_FROM_ZERO,
     capacity_of,
-    desired_in,
+    instances_allowed,
     scales_to_zero,
     set_capacity,
     watch_inactivity,
@@ -96,7 +96,7 @@ def update_fleet_capacity(ctx: Context, params: "UpdateFleetCapacityInputTypeDef
     if managed is not None:
         result["ManagedCapacityConfiguration"] = location["_managed"] = _managed(managed)
     sizes = _sizes(location, params)
-    _check_limit(ctx, fleet, location, sizes[0])
+    _check_limit(ctx, location, sizes[0])
     set_capacity(ctx, fleet, location, *sizes)
     if scales_to_zero(location):
         watch_inactivity(ctx, location)
@@ -168,13 +168,12 @@ def _sizes(location: Doc, params: Params) -> tuple[int, int, int]:
     return desired, minimum, maximum
 
 
-def _check_limit(ctx: Context, fleet: Doc, location: Doc, desired: int) -> None:
-    allowed = ctx.settings.gamelift.instances_max
-    type_, name = fleet["InstanceType"], location["Location"]
-    others = desired_in(ctx, type_, name) - location["_desired"]
-    if desired > location["_desired"] and others + desired > allowed:
+def _check_limit(ctx: Context, location: Doc, desired: int) -> None:
+    allowed = instances_allowed(ctx, location)
+    if desired > location["_desired"] and desired > allowed:
         raise LimitExceededException(
-            f"{others + desired} instances of type {type_} would be desired in {name}; {allowed} are allowed."
+            f"{desired} instances of type {location['_type']} are desired in {location['Location']}; "
+            f"{ctx.settings.gamelift.instances_max} are allowed for all fleets together, which leaves {allowed}."
         )
 
 

@@ -21,6 +21,7 @@ from apitrail.services.gamelift.fleet_steps import (
 )
 from apitrail.services.gamelift.fleets_access import ENDED, has_source, location_id, locations_of, source_of
 from apitrail.services.gamelift.instances import follow_desired, stop_all
+from apitrail.services.gamelift.scaling_watch import drop_policies, watch_location
 from apitrail.services.gamelift.states import GONE
 from apitrail.services.gamelift.tagging import drop_tags
 from apitrail.services.operation import timer
@@ -44,6 +45,7 @@ def new_location(ctx: Context, fleet: Doc, name: str, status: str) -> Doc:
     }
     count_desired(ctx, location, 1)
     move_location(ctx, fleet, location, status)
+    watch_location(ctx, location)
     return location
 
 
@@ -55,6 +57,7 @@ def location_state(location: Doc) -> dict[str, Any]:
 def end_fleet(ctx: Context, fleet: Doc) -> None:
     """Begin to delete a fleet: everything in all its locations is stopped."""
     move_fleet(ctx, fleet, "DELETING")
+    drop_policies(ctx, fleet["FleetId"])
     for location in locations_of(ctx, fleet["FleetId"]):
         if location["Status"] not in ENDED:
             end_location(ctx, fleet, location)

@@ -13,6 +13,7 @@ from apitrail.services.gamelift.errors import (
     InvalidRequestException,
     NotReadyException,
 )
+from apitrail.services.gamelift.fleet_actions import CHANGE as ACTIONS
 from apitrail.services.gamelift.fleet_life import end_location, location_state, new_location
 from apitrail.services.gamelift.fleet_rules import (
     check_aws_locations,
@@ -32,6 +33,7 @@ from apitrail.services.gamelift.fleets_access import (
     source_of,
 )
 from apitrail.services.gamelift.pages import page_of
+from apitrail.services.gamelift.propagation import PENDING_UPDATE, is_pending
 from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
 
@@ -130,4 +132,6 @@ def _attributes(ctx: Context, fleet: Doc, location: Doc) -> dict[str, Any]:
         attributes["LocationState"]["Status"] = "NOT_FOUND"
     if "StoppedActions" in location:
         attributes["StoppedActions"] = location["StoppedActions"]
+    if is_pending(location, ACTIONS):
+        attributes["UpdateStatus"] = PENDING_UPDATE
     return attributes

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from apitrail.services.context import Context
-from apitrail.services.gamelift.collections import FLEET_LOCATIONS
 from apitrail.services.gamelift.errors import (
     ConflictException,
     InvalidRequestException,
@@ -24,14 +23,11 @@ from apitrail.services.gamelift.fleets_access import (
     get_fleet,
     get_location,
     is_anywhere,
-    location_id,
-    locations_of,
     put_fleet,
-    put_location,
     refuse_ended,
 )
-from apitrail.services.gamelift.states import delay
-from apitrail.services.operation import operation, timer
+from apitrail.services.gamelift.propagation import PENDING_UPDATE, is_pending, propagate_to_all
+from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
 
 if TYPE_CHECKING:
@@ -40,9 +36,8 @@ if TYPE_CHECKING:
         UpdateFleetPortSettingsInputTypeDef,
     )
 
-PROPAGATED = "gamelift/ports-propagated"
-PROPAGATION_S = 5.0
-"""How long a change takes to reach remote locations. Inferred."""
+CHANGE = "ports"
+"""What a change of ports is called on its way."""
 
 
 @operation
@@ -58,8 +53,8 @@ def describe_fleet_port_settings(ctx: Context, params: "DescribeFleetPortSetting
         return result
     location = get_location(ctx, fleet, params["Location"])
     result["Location"] = location["Location"]
-    if "_ports_pending" in location:
-        result["UpdateStatus"] = "PENDING_UPDATE"
+    if is_pending(location, CHANGE):
+        result["UpdateStatus"] = PENDING_UPDATE
     return result
 
 
@@ -81,17 +76,8 @@ def update_fleet_port_settings(ctx: Context, params: "UpdateFleetPortSettingsInp
     check_ports_of_system(added, fleet["OperatingSystem"])
     fleet["_InboundPermissions"] = _changed(fleet["_InboundPermissions"], added, removed)
     put_fleet(ctx, fleet)
-    _propagate(ctx, fleet)
+    propagate_to_all(ctx, fleet["FleetId"], CHANGE)
     return ids_of(fleet)
-
-
-@timer(PROPAGATED)
-def ports_propagated(ctx: Context, doc: Doc) -> None:
-    """Note that a change of ports has reached a location, unless a later one is on its way."""
-    location = FLEET_LOCATIONS(ctx).get(location_id(doc["FleetId"], doc["Location"]))
-    if location is not None and location.get("_ports_pending") == doc["At"]:
-        del location["_ports_pending"]
-        put_location(ctx, location)
 
 
 def _changed(rules: Sequence[Doc], added: Sequence[Doc], removed: Sequence[Doc]) -> list[Doc]:
@@ -105,12 +91,3 @@ def _changed(rules: Sequence[Doc], added: Sequence[Doc], removed: Sequence[Doc])
     if len(kept) + len(added) > PERMISSIONS_MAX:
         raise LimitExceededException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
     return [*kept, *added]
-
-
-def _propagate(ctx: Context, fleet: Doc) -> None:
-    for location in locations_of(ctx, fleet["FleetId"]):
-        if not location["_home"]:
-            location["_ports_pending"] = ctx.now
-            put_location(ctx, location)
-            doc = {"FleetId": fleet["FleetId"], "Location": location["Location"], "At": ctx.now}
-            ctx.schedule(PROPAGATED, doc, delay(ctx, PROPAGATION_S))

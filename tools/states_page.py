@@ -12,6 +12,7 @@ from apitrail.services.gamelift.states import (
     GAME_SESSION,
     INSTANCE,
     LOCATION,
+    PEERING,
     PLAYER_SESSION,
     SERVER_GROUP,
     Machine,
@@ -30,6 +31,7 @@ MACHINES = {
     "Player session": PLAYER_SESSION,
     "Game server group": SERVER_GROUP,
     "Game server": GAME_SERVER,
+    "VPC peering connection": PEERING,
 }
 HEAD = """# States of GameLift's things
 
@@ -48,7 +50,7 @@ def page() -> str:
 
 
 def _section(title: str, machine: Machine) -> str:
-    picture = [f"    {step.source or '[*]'} --> {step.target or '[*]'}" for step in machine.steps]
+    picture = [f"    {_node(step.source)} --> {_node(step.target)}" for step in machine.steps]
     rows = [_row(step) for step in machine.steps]
     lines = [
         f"## {title}",
@@ -64,6 +66,11 @@ def _section(title: str, machine: Machine) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _node(state: str) -> str:
+    """Return a state's name in a picture, where it may have no hyphen."""
+    return state.replace("-", "_") or "[*]"
 
 
 def _row(step: Step) -> str:

@@ -13,6 +13,8 @@ from apitrail.services.gamelift.session_facts import creation, listings, player_
 from apitrail.store.resources import Collection, Doc, IndexOf
 
 SEPARATOR = "\n"
+ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
+"""Statuses of matchmaking tickets that can still become another one."""
 
 
 def joined(*values: Any) -> str:
@@ -43,8 +45,18 @@ def _pending_in(doc: Doc) -> str | None:
     return doc["_QueueId"] if doc["Status"] == "PENDING" else None
 
 
+def _active_in(doc: Doc) -> str | None:
+    """Return the matchmaking configuration that a ticket is active in."""
+    return doc["ConfigurationName"] if doc["Status"] in ACTIVE_TICKET else None
+
+
 def _routing_and_name(doc: Doc) -> str:
     return joined(_routing(doc), doc["Name"])
+
+
+def _parties(doc: Doc) -> list[str]:
+    """Return who sees a VPC peering authorization, and in which region."""
+    return [joined(doc["_Region"], doc[owner]) for owner in ("GameLiftAwsAccountId", "PeerVpcAwsAccountId")]
 
 
 BUILDS = Collection("gamelift/build", indexes=["Status"])
@@ -62,6 +74,7 @@ INSTANCE_DEMAND = Collection("gamelift/instance-demand")
 INSTANCES = Collection(
     "gamelift/instance",
     indexes={
+        "FleetId": _one("FleetId"),
         "FleetId+Location": _both("FleetId", "Location"),
         "FleetId+Location+Status": lambda doc: joined(doc["FleetId"], doc["Location"], doc["Status"]),
         "Type+Location": _both("Type", "Location"),
@@ -75,6 +88,10 @@ PLAYER_SESSIONS = Collection(
     "gamelift/player-session", indexes={"listing": player_listings, "PlayerId": _one("PlayerId")}
 )
 
+COMPUTES = Collection("gamelift/compute", indexes=["FleetId"])
+COMPUTE_TOKENS = Collection("gamelift/compute-token", "global", indexes=["Owner"])
+PARKED_MESSAGES = Collection("gamelift/parked-message", indexes=["ProcessId"])
+
 HOSTS = Collection("gamelift/host", indexes={"FleetId": _one("FleetId"), "place": place, "room": room})
 PROCESSES = Collection("gamelift/process", indexes={"HostId": _one("HostId"), "ready": ready_on})
 
@@ -87,8 +104,15 @@ GAME_SERVERS = Collection(
 SCALING_POLICIES = Collection("gamelift/scaling-policy", indexes=["FleetId"])
 SCALING_WATCHES = Collection("gamelift/scaling-watch")
 
+PEERING_AUTHORIZATIONS = Collection("gamelift/peering-authorization", "global", indexes={"party": _parties})
+PEERING_CONNECTIONS = Collection("gamelift/peering-connection", indexes=["FleetId"])
+
 QUEUES = Collection("gamelift/queue")
 PLACEMENTS = Collection("gamelift/placement", indexes={"pending": _pending_in})
 PLACEMENT_TEXTS = Collection("gamelift/placement-text")
 ROOM_WAITS = Collection("gamelift/room-wait", "account", indexes={"name": _one("Names"), "best": _one("Best")})
 ROOM_CALLS = Collection("gamelift/room-call", "account")
+
+RULE_SETS = Collection("gamelift/rule-set")
+MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])
+TICKETS = Collection("gamelift/ticket", indexes={"active": _active_in})

@@ -21,6 +21,7 @@ from apitrail.services.gamelift.fleet_steps import (
 )
 from apitrail.services.gamelift.fleets_access import ENDED, has_source, location_id, locations_of, source_of
 from apitrail.services.gamelift.instances import follow_desired, stop_all
+from apitrail.services.gamelift.peering_connections import connect_new_fleet, drop_connections
 from apitrail.services.gamelift.scaling_watch import drop_policies, watch_location
 from apitrail.services.gamelift.states import GONE
 from apitrail.services.gamelift.tagging import drop_tags
@@ -58,6 +59,7 @@ def end_fleet(ctx: Context, fleet: Doc) -> None:
     """Begin to delete a fleet: everything in all its locations is stopped."""
     move_fleet(ctx, fleet, "DELETING")
     drop_policies(ctx, fleet["FleetId"])
+    drop_connections(ctx, fleet["FleetId"])
     for location in locations_of(ctx, fleet["FleetId"]):
         if location["Status"] not in ENDED:
             end_location(ctx, fleet, location)
@@ -150,6 +152,7 @@ def _forget(ctx: Context, fleet: Doc) -> None:
 CHECKS: Mapping[str, Callable[[Context, Doc], tuple[str, str] | None]] = {
     "VALIDATING": _source_problem,
     "BUILDING": _launch_problem,
+    "ACTIVATING": connect_new_fleet,
 }
 """What must be so before a location of an EC2 fleet enters a state; an answer is the event of the failure."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from apitrail.services.context import Context
 from apitrail.services.gamelift.arns import aws_locations, is_custom
 from apitrail.services.gamelift.errors import InvalidRequestException, LimitExceededException
+from apitrail.services.gamelift.peering_authorizations import check_names
 from apitrail.store.resources import Doc
 
 Params = Mapping[str, Any]
@@ -51,6 +52,8 @@ def check_new_fleet(ctx: Context, params: Params) -> None:
     check_process_count(params.get("RuntimeConfiguration", {}))
     if len({"PeerVpcAwsAccountId", "PeerVpcId"} & params.keys()) == 1:
         raise InvalidRequestException("PeerVpcAwsAccountId and PeerVpcId must be given together.")
+    if "PeerVpcId" in params:
+        check_names(params["PeerVpcAwsAccountId"], params["PeerVpcId"])
 
 
 def location_names(locations: Iterable[Any]) -> list[str]:

@@ -34,6 +34,7 @@ from apitrail.services.gamelift.fleets_access import (
     refuse_ended,
 )
 from apitrail.services.gamelift.pages import page_of
+from apitrail.services.gamelift.peering_connections import check_may_end
 from apitrail.services.gamelift.tagging import check_tags, tag_new
 from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
@@ -172,11 +173,13 @@ def update_fleet_attributes(ctx: Context, params: "UpdateFleetAttributesInputTyp
 def delete_fleet(ctx: Context, params: "DeleteFleetInputTypeDef") -> None:
     """Begin to delete a fleet: DELETING, TERMINATED when its instances are gone, and later forgotten.
 
-    Raises: NotFoundException; InvalidRequestException unless it is ACTIVE or ERROR (the message is AWS's).
+    Raises: NotFoundException; InvalidRequestException unless it is ACTIVE or ERROR (the message is AWS's), or when a
+    VPC that it is peered with has not authorized that.
     """
     fleet = get_fleet(ctx, params["FleetId"])
     if fleet["Status"] not in DELETABLE:
         raise InvalidRequestException(f"Cannot delete fleet {fleet['FleetId']} that is in status of {fleet['Status']}")
+    check_may_end(ctx, fleet)
     end_fleet(ctx, fleet)
 
 

@@ -226,6 +226,32 @@ GAME_SERVER = Machine(
     ),
 )
 
+# The state is the Code of the connection's Status.
+PEERING = Machine(
+    "VPC peering connection",
+    (
+        Step(GONE, "pending-acceptance", "CreateVpcPeeringConnection"),
+        Step(GONE, "active", "the creation of its fleet, which named the VPC", None, ("FLEET_VPC_PEERING_SUCCEEDED",)),
+        Step("pending-acceptance", "active", "it is accepted", 2.0, ("FLEET_VPC_PEERING_SUCCEEDED",)),
+        Step("pending-acceptance", "failed", "its authorization was taken back", None, ("FLEET_VPC_PEERING_FAILED",)),
+        Step("pending-acceptance", GONE, "DeleteVpcPeeringConnection, DeleteFleet"),
+        Step("active", GONE, "DeleteVpcPeeringConnection, DeleteFleet", None, ("FLEET_VPC_PEERING_DELETED",)),
+        Step("failed", GONE, "DeleteVpcPeeringConnection, DeleteFleet"),
+    ),
+)
+
+PLACEMENT = Machine(
+    "placement",
+    (
+        Step(GONE, "PENDING", "StartGameSessionPlacement, a match"),
+        Step("PENDING", "FULFILLED", "its game session is ACTIVE"),
+        Step("PENDING", "CANCELLED", "StopGameSessionPlacement, before it has a game session"),
+        Step("PENDING", "TIMED_OUT", "the timeout of its queue has passed"),
+        Step("PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"),
+        *(Step(state, GONE, "30 days have passed") for state in ("FULFILLED", "CANCELLED", "TIMED_OUT", "FAILED")),
+    ),
+)
+
 MACHINES = (
     BUILD,
     FLEET,
@@ -237,4 +263,5 @@ MACHINES = (
     PLAYER_SESSION,
     SERVER_GROUP,
     GAME_SERVER,
+    PEERING,
 )

@@ -15,6 +15,8 @@ from apitrail.store.resources import Collection, Doc, IndexOf
 SEPARATOR = "\n"
 ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
 """Statuses of matchmaking tickets that can still become another one."""
+ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
+"""Statuses of matchmaking tickets that can still become another one."""
 
 
 def joined(*values: Any) -> str:
@@ -43,6 +45,11 @@ def _free_in(doc: Doc) -> str | None:
 def _pending_in(doc: Doc) -> str | None:
     """Return the queue that a placement is pending in."""
     return doc["_QueueId"] if doc["Status"] == "PENDING" else None
+
+
+def _active_in(doc: Doc) -> str | None:
+    """Return the matchmaking configuration that a ticket is active in."""
+    return doc["ConfigurationName"] if doc["Status"] in ACTIVE_TICKET else None
 
 
 def _active_in(doc: Doc) -> str | None:
@@ -112,6 +119,10 @@ PLACEMENTS = Collection("gamelift/placement", indexes={"pending": _pending_in})
 PLACEMENT_TEXTS = Collection("gamelift/placement-text")
 ROOM_WAITS = Collection("gamelift/room-wait", "account", indexes={"name": _one("Names"), "best": _one("Best")})
 ROOM_CALLS = Collection("gamelift/room-call", "account")
+
+RULE_SETS = Collection("gamelift/rule-set")
+MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])
+TICKETS = Collection("gamelift/ticket", indexes={"active": _active_in})
 
 RULE_SETS = Collection("gamelift/rule-set")
 MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])

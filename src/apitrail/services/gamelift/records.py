@@ -109,12 +109,16 @@ NAMING: Mapping[str, str] = {
     "Names": "",
     "PerInstanceContainerGroupDefinitionName": "containergroupdefinition",
     "ResourceARN": "",
+    "_ResourceArn": "",
     "RuleSetArn": "matchmakingruleset",
     "RuleSetName": "matchmakingruleset",
     "ScriptArn": "script",
     "ScriptId": "script",
 }
-"""Members that name resources, by id, name or ARN, and the kind that a bare id or name is of ("": only ARNs count)."""
+"""Members that name resources, by id, name or ARN, and the kind that a bare id or name is of ("": only ARNs count).
+
+`_ResourceArn` is what a body answers, unseen by the caller, when neither parameters nor answer have the ARN: a deletion by name.
+"""
 
 INNER = frozenset(
     {

@@ -36,6 +36,8 @@ TAGGED: Mapping[str, Collection] = {
     "fleet": collections.FLEETS,
     "gameservergroup": collections.SERVER_GROUPS,
     "location": collections.CUSTOM_LOCATIONS,
+    "matchmakingconfiguration": collections.MATCHMAKING_CONFIGURATIONS,
+    "matchmakingruleset": collections.RULE_SETS,
     "script": collections.SCRIPTS,
 }
 """The kinds of resources that can have tags, by the word in their ARNs; each kept under its id."""

@@ -25,9 +25,9 @@ class Answer:
     body: dict[str, Any] = field(default_factory=dict)
 
 
-def credential(key: str, secret: str) -> Credential:
+def credential(key: str, secret: str, token: str = "") -> Credential:
     """Return what the signer needs of a key."""
-    return Credential(key, secret, Principal("Root", "", "", ""))
+    return Credential(key, secret, Principal("Root", "", "", ""), token)
 
 
 class Connection:

@@ -13,6 +13,7 @@ from apitrail.services.gamelift.states import (
     INSTANCE,
     LOCATION,
     PEERING,
+    PLACEMENT,
     PLAYER_SESSION,
     SERVER_GROUP,
     Machine,
@@ -31,6 +32,7 @@ MACHINES = {
     "Player session": PLAYER_SESSION,
     "Game server group": SERVER_GROUP,
     "Game server": GAME_SERVER,
+    "Placement": PLACEMENT,
     "VPC peering connection": PEERING,
 }
 HEAD = """# States of GameLift's things

@@ -32,7 +32,8 @@ from apitrail.services.identities import ACCOUNTS
 from apitrail.services.registry import SERVICES
 from apitrail.services.s3.sweeping import LifecycleWorker
 from apitrail.services.sns.courier import Courier
-from apitrail.services.sns.notices import publish_for_trail
+from apitrail.services.sns.notices import publish_for_service
+from apitrail.services.topics import CLOUDTRAIL
 from apitrail.settings import Delivery, Settings
 from apitrail.store.database import Tx
 from apitrail.store.meta import store_key
@@ -45,13 +46,15 @@ from apitrail.trail.follow import Segment
 from apitrail.trail.insights import Insights
 from apitrail.trail.keys import KeyRing
 from apitrail.trail.notify import Notifier
-from apitrail.trail.sinks.feed import make_feeds
+from apitrail.trail.sinks.feed import make_bus, make_feeds
 from apitrail.trail.status import region_status, trail_status
 from apitrail.trail.trails import TRAILS
 from apitrail.wire.call import Call
 from apitrail.wire.http import HttpRequest, HttpResponse
 from apitrail.wire.models import service_model
 from apitrail.wire.route import Router
+from apitrail.workers.game_events import SERVICE as GAMELIFT
+from apitrail.workers.game_events import GameEvents
 from apitrail.workers.pruner import Pruner
 from apitrail.workers.scheduler import Scheduler, Worker
 from apitrail.workers.timers import TimerWorker
@@ -131,7 +134,8 @@ class App:
             EffectWorker(self._effects),
             self.deliverer,
             self.courier,
-            Notifier(self.database, partial(publish_for_trail, self), self.clock),
+            Notifier(self.database, partial(publish_for_service, self, CLOUDTRAIL), self.clock),
+            self._make_game_events(),
             self.digester,
             Insights(self.database, self.settings.insights, self.clock, self.ids, self.grown.grown),
             *make_feeds(self.database, self.settings, self.clock),
@@ -140,6 +144,10 @@ class App:
             LifecycleWorker(self),
             Pruner(self.database, self.clock, self.settings.journal),
         ]
+
+    def _make_game_events(self) -> GameEvents:
+        publish = partial(publish_for_service, self, GAMELIFT)
+        return GameEvents(self.database, publish, make_bus(self.settings, self.clock), self.clock)
 
     async def start(self) -> None:
         """Let the workers begin."""

@@ -1,6 +1,6 @@
 """What the body of an operation or a timer has at hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ class Context:
 
     now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.
     principal, call: who asked and what; None in timers. prepared: what the operation's prepare step returned.
-    effects: numbers of the effects asked for; the answer waits for them. first_due: when the earliest timer asked for
-    is due, epoch seconds. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
+    effects: numbers of the effects asked for; the answer waits for them. dues: when the timers asked for are due, epoch
+    seconds. woken: who has something to do after the commit, workers and whoever waits for arrivals, by name.
     additional: what the record's additionalEventData shall hold. recipients: accounts that get a copy of the record.
     """
 
@@ -35,7 +35,7 @@ class Context:
     call: Call | None = None
     prepared: Any = None
     effects: list[int] = field(default_factory=list)
-    first_due: float | None = None
+    dues: list[float] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
     additional: dict[str, Any] | None = None
     recipients: list[str] = field(default_factory=list)
@@ -52,8 +52,17 @@ class Context:
     def schedule(self, kind: str, doc: dict[str, Any], after_s: float) -> None:
         """Ask for a timer; see `operation.timer`. A delay of AWS is scaled by whoever asks, a deadline is not."""
         due = self.now.timestamp() + after_s
-        self.first_due = due if self.first_due is None else min(due, self.first_due)
+        self.dues.append(due)
         later.add_timer(self.tx, due, kind, self.account, self.region, doc)
+
+    @property
+    def first_due(self) -> float | None:
+        """When the earliest timer asked for is due, epoch seconds."""
+        return min(self.dues, default=None)
+
+    def in_region(self, region: str) -> "Context":
+        """Return the same transaction as seen from another region of the account."""
+        return self if region == self.region else replace(self, region=region)
 
     def wake(self, name: str) -> None:
         """Ask for a worker, or for one who waits for an arrival of this name, to go on after the commit."""

@@ -22,5 +22,10 @@ def topic_at(tx: Tx, arn: str) -> Doc | None:
 
 def trail_may_publish(ctx: Context, topic: Doc, trail_arn: str, account: str) -> bool:
     """Return whether a topic's policy lets CloudTrail publish for a trail of an account."""
+    return service_may_publish(ctx, CLOUDTRAIL, topic, trail_arn, account)
+
+
+def service_may_publish(ctx: Context, service: str, topic: Doc, source_arn: str, account: str) -> bool:
+    """Return whether a topic's policy lets an AWS service publish for a resource of an account. service: DNS name."""
     policy = topic["Attributes"].get("Policy", "")
-    return service_may(ctx, CLOUDTRAIL, account, trail_arn, "sns:Publish", topic["TopicArn"], policy)
+    return service_may(ctx, service, account, source_arn, "sns:Publish", topic["TopicArn"], policy)

@@ -12,6 +12,7 @@ from apitrail.services.gamelift.arns import FLEET_WORDS, arn_of, id_of
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleets_access import fleet_of_alias
 from apitrail.services.gamelift.pages import Where, page_of
+from apitrail.services.gamelift.room_waits import alias_name, thing_changed
 from apitrail.services.gamelift.tagging import check_tags, drop_tags, tag_new
 from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
@@ -91,6 +92,7 @@ def update_alias(ctx: Context, params: "UpdateAliasInputTypeDef") -> dict[str, A
     alias |= _described(params)
     if "RoutingStrategy" in params:
         alias["RoutingStrategy"] = _strategy(ctx, params["RoutingStrategy"])
+        thing_changed(ctx, alias_name(alias["AliasId"]))
     alias["LastUpdatedTime"] = ctx.now
     _put(ctx, alias)
     return {"Alias": alias}

@@ -7,10 +7,13 @@ from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.fleet_events import add_event
-from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, put_fleet, put_location
+from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, is_container, put_fleet, put_location
+from apitrail.services.gamelift.room_waits import fleet_name, thing_changed
 from apitrail.services.gamelift.states import (
     ANYWHERE_FLEET,
     ANYWHERE_LOCATION,
+    CONTAINER_FLEET,
+    CONTAINER_LOCATION,
     FLEET,
     GONE,
     LOCATION,
@@ -22,6 +25,10 @@ from apitrail.store.resources import Doc
 
 FLEET_STEP = "gamelift/fleet-step"
 LOCATION_STEP = "gamelift/location-step"
+ACTIVATED = "gamelift/container-location-activating"
+DEPLOYMENT_CHECK = "gamelift/deployment-check"
+TOLD = {"ACTIVATING": ACTIVATED, "ACTIVE": DEPLOYMENT_CHECK}
+"""The timers by which a container fleet's deployment learns of its locations."""
 
 FLEET_TEXT = "Fleet {fleet} changed state to {status}"
 FLEET_TEXTS = {
@@ -35,11 +42,15 @@ LOCATION_TEXT = "Location {location} of fleet {fleet} changed state to {status}"
 
 def fleet_machine(fleet: Doc) -> Machine:
     """Return the states of a fleet of this kind."""
+    if is_container(fleet):
+        return CONTAINER_FLEET
     return ANYWHERE_FLEET if is_anywhere(fleet) else FLEET
 
 
 def location_machine(fleet: Doc) -> Machine:
     """Return the states of a location of a fleet of this kind."""
+    if is_container(fleet):
+        return CONTAINER_LOCATION
     return ANYWHERE_LOCATION if is_anywhere(fleet) else LOCATION
 
 
@@ -54,6 +65,7 @@ def move_fleet(ctx: Context, fleet: Doc, target: str) -> None:
     for code in step.events:
         text = FLEET_TEXTS.get(code, FLEET_TEXT)
         add_event(ctx, fleet["FleetId"], code, text.format(fleet=fleet["FleetId"], status=target))
+    _say_open(ctx, fleet["FleetId"], target)
     timed = fleet_machine(fleet).timed(target)
     _plan(ctx, timed, FLEET_STEP, {"FleetId": fleet["FleetId"], "Status": target, "At": ctx.now})
 
@@ -70,8 +82,11 @@ def move_location(ctx: Context, fleet: Doc, location: Doc, target: str) -> None:
         _tell_location(ctx, location, step)
     elif target not in ENDED and fleet.get("Status") != target:
         move_fleet(ctx, fleet, target)
+    _say_open(ctx, fleet["FleetId"], target)
     doc = {"FleetId": fleet["FleetId"], "Location": location["Location"], "Status": target, "At": ctx.now}
     _plan(ctx, location_machine(fleet).timed(target), LOCATION_STEP, doc)
+    if is_container(fleet) and target in TOLD:
+        ctx.schedule(TOLD[target], doc, 0)
 
 
 def still_there(doc: Doc | None, timer: Doc) -> bool:
@@ -82,6 +97,12 @@ def still_there(doc: Doc | None, timer: Doc) -> bool:
 def _enter(ctx: Context, doc: Doc, target: str) -> None:
     doc["Status"] = target
     doc["_entered"] = ctx.now
+
+
+def _say_open(ctx: Context, fleet_id: str, target: str) -> None:
+    """Let placements look again that wait for a fleet, when it or a location of it becomes active."""
+    if target == "ACTIVE":
+        thing_changed(ctx, fleet_name(fleet_id))
 
 
 def _tell_location(ctx: Context, location: Doc, step: Step) -> None:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from apitrail.services.context import Context
+from apitrail.services.gamelift.room_waits import depth
 
 
 class Waiting(NamedTuple):
@@ -14,4 +15,4 @@ class Waiting(NamedTuple):
 
 def waiting_for(ctx: Context, fleet_id: str, location: str) -> Waiting:
     """Return what waits for a location of a fleet."""
-    return Waiting(0, 0.0)
+    return Waiting(*depth(ctx, fleet_id, location))

@@ -11,7 +11,8 @@ from itertools import chain
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
-from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room_prefix
+from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room, room_prefix
+from apitrail.services.gamelift.room_waits import room_came
 from apitrail.services.gamelift.session_facts import end_of
 from apitrail.store.resources import Doc
 
@@ -44,8 +45,16 @@ def add_host(ctx: Context, fleet: Doc, location: str, compute_name: str, ip_addr
 
 
 def put_host(ctx: Context, host: Doc) -> None:
-    """Store a host."""
+    """Store a host; whoever waits for room where it is will look, if it has any."""
     HOSTS(ctx).put(host_id_of(host["FleetId"], host["ComputeName"]), host)
+    if room(host) is not None:
+        room_came(ctx, host["FleetId"], host["Location"])
+
+
+def has_room(ctx: Context, fleet_id: str, location: str) -> bool:
+    """Return whether a process of a location is free for a session."""
+    prefix = room_prefix(fleet_id, location)
+    return bool(HOSTS(ctx).between("room", prefix, end_of(prefix), 1))
 
 
 def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:

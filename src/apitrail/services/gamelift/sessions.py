@@ -4,8 +4,6 @@ The steps are those of states.GAME_SESSION. A long GameSessionData or Matchmaker
 document is written again whenever a player comes or goes. Source: API Reference, GameSession; specification 2.7.
 """
 
-from typing import Any
-
 from apitrail.services.context import Context
 from apitrail.services.gamelift import players, pool, process_messages
 from apitrail.services.gamelift.arns import find_game_session_id, game_session_arn
@@ -13,9 +11,11 @@ from apitrail.services.gamelift.collections import FLEETS, GAME_SESSION_TEXTS, G
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleet_events import add_event
 from apitrail.services.gamelift.fleets_access import is_anywhere
+from apitrail.services.gamelift.moments import SESSION_ACTIVE, SESSION_ENDED
 from apitrail.services.gamelift.process_facts import HOSTING, TERMINATING
 from apitrail.services.gamelift.session_logs import end_log
 from apitrail.services.gamelift.states import GAME_SESSION, GONE
+from apitrail.services.gamelift.texts import put_aside, together
 from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
 
@@ -33,8 +33,6 @@ GRACE_S = 300.0
 KEPT_S = 30 * 86_400.0
 """How long game and player sessions are kept after the game session's end."""
 
-ASIDE_CHARS = 2048
-TEXTS = ("GameSessionData", "MatchmakerData")
 LIVE = ("ACTIVATING", "ACTIVE", "TERMINATING")
 
 
@@ -70,9 +68,7 @@ def get_session(ctx: Context, text: str) -> Doc:
 
 def complete(ctx: Context, session: Doc) -> Doc:
     """Return the session together with the texts that are kept beside it."""
-    if not session.get("_Aside"):
-        return session
-    return session | (GAME_SESSION_TEXTS(ctx).get(key_of(session)) or {})
+    return together(GAME_SESSION_TEXTS(ctx), key_of(session), session)
 
 
 def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc) -> Doc | None:
@@ -85,7 +81,7 @@ def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc) -> D
     if process is None:
         return None
     session = _new_session(ctx, fleet, location, tail, process) | members
-    _keep_texts(ctx, session)
+    put_aside(GAME_SESSION_TEXTS(ctx), key, session)
     put_session(ctx, session)
     if process["Virtual"]:
         ctx.schedule(STARTED, {"Key": key}, 0)
@@ -103,6 +99,7 @@ def activate(ctx: Context, session: Doc) -> None:
     process = PROCESSES(ctx).get(session["_Process"])
     assert process is not None, f"{session['GameSessionId']} is active on no process"
     pool.move(ctx, process, HOSTING, slots=session["MaximumPlayerSessionCount"])
+    SESSION_ACTIVE.tell(ctx, session)
     put_session(ctx, session)
 
 
@@ -142,6 +139,7 @@ def end(ctx: Context, session: Doc, status: str = "TERMINATED", reason: str = ""
     put_session(ctx, session)
     end_log(ctx, key_of(session))
     ctx.schedule(FORGET, {"Key": key_of(session)}, KEPT_S)
+    SESSION_ENDED.tell(ctx, session)
 
 
 def leave_active(ctx: Context, session: Doc) -> None:
@@ -227,16 +225,6 @@ def _new_session(ctx: Context, fleet: Doc, location: str, tail: str, process: Do
         "_Process": process["ProcessId"],
         "_ProtectionPolicy": fleet.get("NewGameSessionProtectionPolicy", "NoProtection"),
     }
-
-
-def _keep_texts(ctx: Context, session: Doc) -> None:
-    """Move long texts out of the document."""
-    texts: dict[str, Any] = {name: session[name] for name in TEXTS if len(session.get(name, "")) > ASIDE_CHARS}
-    if texts:
-        for name in texts:
-            del session[name]
-        session["_Aside"] = True
-        GAME_SESSION_TEXTS(ctx).put(key_of(session), texts)
 
 
 def _step(session: Doc, target: str) -> None:

@@ -35,6 +35,7 @@ TAGGED: Mapping[str, Collection] = {
     "build": collections.BUILDS,
     "fleet": collections.FLEETS,
     "gameservergroup": collections.SERVER_GROUPS,
+    "gamesessionqueue": collections.QUEUES,
     "location": collections.CUSTOM_LOCATIONS,
     "matchmakingconfiguration": collections.MATCHMAKING_CONFIGURATIONS,
     "matchmakingruleset": collections.RULE_SETS,

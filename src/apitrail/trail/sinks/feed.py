@@ -150,6 +150,17 @@ def make_feeds(database: Database, settings: Settings, clock: Clock) -> list[Fee
 
 
 def _make_sink(kind: Kind, section: Logs | Events, clock: Clock) -> Sink | None:
+    endpoint = make_endpoint(kind, section, clock)
+    return None if endpoint is None else kind.make(endpoint)
+
+
+def make_bus(settings: Settings, clock: Clock) -> Endpoint | None:
+    """Return EventBridge's endpoint, or None when none is configured. Raises: SettingsError."""
+    return make_endpoint(SINKS[1], settings.events, clock)
+
+
+def make_endpoint(kind: Kind, section: Logs | Events, clock: Clock) -> Endpoint | None:
+    """Return the endpoint of a kind of sink, or None when none is configured. Raises: SettingsError."""
     if not section.endpoint:
         return None
     try:
@@ -158,7 +169,7 @@ def _make_sink(kind: Kind, section: Logs | Events, clock: Clock) -> Sink | None:
         raise SettingsError(str(error), where=f"{kind.name}.secret_key_file") from error
     principal = Principal("AWSService", "", "", "cloudtrail.amazonaws.com")
     credential = Credential(section.access_key, secret, principal)
-    return kind.make(Endpoint(section.endpoint, credential, kind.service, kind.target, clock, section.timeout_s))
+    return Endpoint(section.endpoint, credential, kind.service, kind.target, clock, section.timeout_s)
 
 
 def next_batch(tx: Tx, lane: Lane) -> Batch | None:

@@ -1,0 +1,41 @@
+"""Moments that others follow: what is told in the very transaction in which it happens, from below upward.
+
+A session does not know of placements, a placement does not know of matches; they follow the moments they depend on.
+"""
+
+from collections.abc import Callable
+
+from apitrail.services.context import Context
+from apitrail.store.resources import Doc
+
+Follower = Callable[[Context, Doc], None]
+
+
+class Moment:
+    """Something that happens to a document. Followers are told in the order in which they were registered."""
+
+    def __init__(self) -> None:
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> Follower:
+        """Register a function (context, document); to be used as a decorator."""
+        self._followers.append(follower)
+        return follower
+
+    def tell(self, ctx: Context, doc: Doc) -> None:
+        """Tell every follower. Whoever tells stores the document afterwards, where the moment says so."""
+        for follower in self._followers:
+            follower(ctx, doc)
+
+
+SESSION_ACTIVE = Moment()
+"""A game session becomes ACTIVE; it is stored afterwards, so followers may change it."""
+
+SESSION_ENDED = Moment()
+"""A game session has ended and is stored."""
+
+SLOTS_FREED = Moment()
+"""A game session's players have become fewer, or may have; the session is stored."""
+
+PLACEMENT_ENDED = Moment()
+"""A placement has left PENDING and is stored."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from fleet_scenes import HOME, LAUNCH, active_fleet, anywhere_fleet, counts_of, event_codes, fleet_of, new_fleet
+from placement_scenes import make_lobby, placed, start
 from session_scenes import accept, active_session, create, join
 
 from apitrail.services.context import Context
@@ -298,3 +299,17 @@ def test_metrics_are_counted_from_what_is_there(stage: Stage) -> None:
         "WaitTime": 0,
     }
     assert set(stage.read(lambda ctx: [metric_value(ctx, name, fleet_id, REMOTE) for name in METRICS])) == {0}
+
+
+def test_placements_that_wait_make_a_fleet_grow(stage: Stage) -> None:
+    waiting = GROW | {"MetricName": "QueueDepth", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0.0}
+    fleet_id = fleet_with(stage, waiting)
+    make_lobby(stage, fleet_id)
+    for number in range(3):
+        start(stage, f"round-{number}")
+    minutes(stage, 1)
+    found = stage.read(lambda ctx: [metric_value(ctx, name, fleet_id, HOME) for name in ("QueueDepth", "WaitTime")])
+    assert found == [1, 60]
+    minutes(stage, 1)
+    assert desired(stage, fleet_id) == 2
+    assert placed(stage, "round-2")["Status"] == "FULFILLED"

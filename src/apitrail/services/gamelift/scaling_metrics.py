@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import GAME_SESSIONS, HOSTS
-from apitrail.services.gamelift.placement_waits import waiting_for
 from apitrail.services.gamelift.process_facts import ACTIVATING, HOSTING, READY, place_of, session_count
+from apitrail.services.gamelift.room_waits import depth
 from apitrail.services.gamelift.session_facts import listing
 from apitrail.store.resources import Doc
 
@@ -85,12 +85,12 @@ def _taken_in(sessions: Iterable[Doc]) -> int:
 
 
 def _queue_depth(ctx: Context, fleet_id: str, location: str) -> float:
-    return waiting_for(ctx, fleet_id, location).pending
+    return depth(ctx, fleet_id, location).pending
 
 
 def _wait_time(ctx: Context, fleet_id: str, location: str) -> float:
     """Return how long the oldest placement has waited. Inferred: seconds."""
-    return waiting_for(ctx, fleet_id, location).oldest_s
+    return depth(ctx, fleet_id, location).oldest_s
 
 
 METRICS: Mapping[str, Metric] = {

@@ -1,6 +1,7 @@
-"""Makes the generated pages of docs/reference: settings and coverage. `--check` says whether they are as they should be."""
+"""Makes the generated pages of docs/reference: settings, coverage, and errors of CloudTrail. `--check` compares them."""
 
 import inspect
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from apitrail.services.registry import SERVICES
 from apitrail.settings import PREFIX, Settings
 from apitrail.wire.models import service_model
 
-PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "reference"
+CASES = ROOT / "tests" / "conformance" / "cloudtrail_cases.py"
 MADE = "<!-- made by `make docs`; change the source instead -->\n"
 
 
@@ -75,7 +78,33 @@ def recorded_as(service: Any, operation: str) -> str:
     return f"{category}, {'read' if service.rules.reads_only(operation) else 'write'}"
 
 
-PAGE_MAKERS = {"settings.md": settings_page, "coverage.md": coverage_page}
+def cloudtrail_errors_page() -> str:
+    """Return the page of CloudTrail's operations and their errors, from the table that a test plays."""
+    cases = runpy.run_path(str(CASES))
+    lines = [
+        MADE,
+        "# Errors of CloudTrail's operations",
+        "",
+        "For each operation that is served: every error that the API model lists for it, and when it happens here. A test",
+        "makes each of them happen and looks at the record. Those in italics cannot happen, for the reason given. Beside them",
+        "every operation answers `AccessDeniedException` when policies refuse a call, and `InvalidParameterException` for",
+        "parameters that break the model, where no other error is given for that.",
+    ]
+    for operation, calls in sorted(cases["FAILURES"].items()):
+        lines += ["", f"## {operation}", "", "| error | when |", "|---|---|"]
+        for error in sorted(
+            shape.name for shape in service_model("cloudtrail").operation_model(operation).error_shapes
+        ):
+            when = cases["WHEN"][error] if error in calls else f"*never: {cases['NEVER'][error]}*"
+            lines.append(f"| {error} | {when} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGE_MAKERS = {
+    "settings.md": settings_page,
+    "coverage.md": coverage_page,
+    "cloudtrail-errors.md": cloudtrail_errors_page,
+}
 
 
 def main() -> int:

@@ -38,6 +38,7 @@ SERVICE = Service(
         "PutEventSelectors.advancedEventSelectors": "InvalidEventSelectorsException",
         "PutInsightSelectors.insightSelectors": "InvalidInsightSelectorsException",
         "AddTags.tagsList": "InvalidTagParameterException",
+        "RemoveTags.tagsList": "InvalidTagParameterException",
         "CreateTrail.tagsList": "InvalidTagParameterException",
     },
 )

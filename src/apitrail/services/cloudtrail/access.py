@@ -39,12 +39,13 @@ def parse_name(ctx: Context, text: str) -> TrailName:
 
 
 def trail_arn(text: str) -> Arn:
-    """Return the parts of a trail's ARN. Raises: CloudTrailARNInvalidException."""
+    """Return the parts of a trail's ARN. Raises: CloudTrailARNInvalidException; InvalidTrailNameException for its name."""
     arn = parse_arn(text)
     if arn is None or arn.service != "cloudtrail" or not arn.resource.startswith("trail/") or not arn.account.isdigit():
         raise CloudTrailARNInvalidException(
             f"{text} is not the ARN of a trail; expected arn:aws:cloudtrail:<region>:<account>:trail/<name>."
         )
+    check_trail_name(arn.resource.removeprefix("trail/"))
     return arn
 
 

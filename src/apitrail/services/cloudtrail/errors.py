@@ -235,3 +235,33 @@ class InvalidLookupAttributesException(ServiceError):
     """More than one attribute to look up."""
 
     code = "InvalidLookupAttributesException"
+
+
+class ChannelARNInvalidException(ServiceError):
+    """An ARN is not one of a channel."""
+
+    code = "ChannelARNInvalidException"
+
+
+class ChannelNotFoundException(ServiceError):
+    """There is no such channel."""
+
+    code = "ChannelNotFoundException"
+
+
+class EventDataStoreARNInvalidException(ServiceError):
+    """An ARN is not one of an event data store."""
+
+    code = "EventDataStoreARNInvalidException"
+
+
+class EventDataStoreNotFoundException(ServiceError):
+    """There is no such event data store."""
+
+    code = "EventDataStoreNotFoundException"
+
+
+class OperationNotPermittedException(ServiceError):
+    """The operation cannot be done here."""
+
+    code = "OperationNotPermittedException"

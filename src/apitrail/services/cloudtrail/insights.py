@@ -23,9 +23,11 @@ from apitrail.services.cloudtrail.errors import (
     InvalidInsightSelectorsException,
     InvalidParameterCombinationException,
     InvalidParameterException,
+    InvalidTrailNameException,
     TrailNotFoundException,
     UnsupportedOperationException,
 )
+from apitrail.services.cloudtrail.trails import check_bucket_policy
 from apitrail.services.common import make_token, read_token, take_page
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
@@ -55,8 +57,9 @@ def put_insight_selectors(ctx: Context, params: "PutInsightSelectorsRequestTypeD
     """Replace a trail's insight selectors, from the next event on; an empty list ends its Insights.
 
     Raises: InvalidInsightSelectorsException unless the trail logs what is to be measured; InvalidParameterException,
-    InvalidParameterCombinationException, UnsupportedOperationException for event data stores, TrailNotFoundException,
-    InvalidHomeRegionException, and those for names.
+    InvalidParameterCombinationException, UnsupportedOperationException for event data stores, S3BucketDoesNotExistException and
+    InsufficientS3BucketPolicyException for the trail's bucket, TrailNotFoundException, InvalidHomeRegionException, and those
+    for names.
     """
     asked: Any = params
     name = _trail_name(asked)
@@ -68,6 +71,8 @@ def put_insight_selectors(ctx: Context, params: "PutInsightSelectorsRequestTypeD
     trail = get_own_trail(ctx, name)
     for kind, category in insight_types({"_InsightSelectors": selectors}):
         _require_logged(trail, kind, category)
+    if selectors:
+        check_bucket_policy(ctx, trail)
     trail |= {"_InsightSelectors": selectors, "HasInsightSelectors": bool(selectors)}
     put_trail(ctx, trail)
     if trail["_Logging"]:
@@ -264,7 +269,7 @@ def _source(ctx: Context, text: str) -> Doc:
     try:
         trail_arn(text)
         return get_trail(ctx, text)
-    except (CloudTrailARNInvalidException, TrailNotFoundException) as error:
+    except (CloudTrailARNInvalidException, InvalidTrailNameException, TrailNotFoundException) as error:
         raise InvalidParameterException(f"InsightSource {text} is not the ARN of a trail of this account.") from error
 
 

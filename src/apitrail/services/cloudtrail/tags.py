@@ -1,12 +1,22 @@
 """Tags of trails. Source: CloudTrail API Reference, AddTags, RemoveTags, ListTags."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from apitrail.arn import parse_arn
+from apitrail.errors import ServiceError
 from apitrail.services.cloudtrail.access import get_own_trail, get_trail, trail_arn
 from apitrail.services.cloudtrail.errors import (
+    ChannelARNInvalidException,
+    ChannelNotFoundException,
+    EventDataStoreARNInvalidException,
+    EventDataStoreNotFoundException,
+    InvalidHomeRegionException,
     InvalidTagParameterException,
+    OperationNotPermittedException,
     ResourceNotFoundException,
+    ResourceTypeNotSupportedException,
     TagsLimitExceededException,
     TrailNotFoundException,
 )
@@ -23,14 +33,19 @@ if TYPE_CHECKING:
 
 TAGS_MAX = 50
 TAGS = Collection("cloudtrail/tags", "account")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OTHER_KINDS: dict[str, tuple[type[ServiceError], type[ServiceError], str]] = {
+    "channel": (ChannelARNInvalidException, ChannelNotFoundException, "a channel"),
+    "eventdatastore": (EventDataStoreARNInvalidException, EventDataStoreNotFoundException, "an event data store"),
+}
+"""Kinds of resources that this version has none of: the errors for an ARN of a wrong form, and for any other."""
 
 
 @operation
 def add_tags(ctx: Context, params: "AddTagsRequestTypeDef") -> dict[str, Any]:
     """Add tags to a trail, or overwrite their values.
 
-    Raises: ResourceNotFoundException, CloudTrailARNInvalidException, TagsLimitExceededException,
-    InvalidTagParameterException.
+    Raises: TagsLimitExceededException, InvalidTagParameterException, and those of _require_trail.
     """
     arn = params["ResourceId"]
     new = check_tags(params["TagsList"])
@@ -46,7 +61,7 @@ def add_tags(ctx: Context, params: "AddTagsRequestTypeDef") -> dict[str, Any]:
 def remove_tags(ctx: Context, params: "RemoveTagsRequestTypeDef") -> dict[str, Any]:
     """Remove tags by their keys; absent ones are fine. Inferred: values given are ignored.
 
-    Raises: ResourceNotFoundException, CloudTrailARNInvalidException.
+    Raises: those of _require_trail.
     """
     arn = params["ResourceId"]
     _require_trail(ctx, arn)
@@ -57,17 +72,41 @@ def remove_tags(ctx: Context, params: "RemoveTagsRequestTypeDef") -> dict[str, A
 
 @operation
 def list_tags(ctx: Context, params: "ListTagsRequestTypeDef") -> dict[str, Any]:
-    """Return the tags of up to 20 trails. Raises: ResourceNotFoundException, CloudTrailARNInvalidException."""
+    """Return the tags of up to 20 trails. Raises: ResourceNotFoundException, and those of check_kind."""
     answer = []
     for arn in params["ResourceIdList"]:
-        trail_arn(arn)
         try:
+            check_kind(arn)
             get_trail(ctx, arn)
-        except TrailNotFoundException as error:
+        except (TrailNotFoundException, ChannelNotFoundException) as error:
             raise ResourceNotFoundException(f"There is no resource {arn}.") from error
         tags = [{"Key": key, "Value": value} for key, value in _tags(ctx, arn).items()]
         answer.append({"ResourceId": arn, "TagsList": tags})
     return {"ResourceTagList": answer}
+
+
+def check_kind(text: str) -> None:
+    """Check that an ARN is one of a trail; others name resources of kinds that there are none of.
+
+    Raises: CloudTrailARNInvalidException, InvalidTrailNameException, ChannelARNInvalidException, ChannelNotFoundException,
+    EventDataStoreARNInvalidException, EventDataStoreNotFoundException, ResourceNotFoundException (dashboards),
+    ResourceTypeNotSupportedException. Inferred: which one for what.
+    """
+    arn = parse_arn(text)
+    kind, _, name = (
+        arn.resource.partition("/") if arn is not None and arn.service == "cloudtrail" else ("trail", "", "")
+    )
+    if kind == "trail":
+        trail_arn(text)
+    elif kind == "dashboard":
+        raise ResourceNotFoundException(f"There is no resource {text}.")
+    elif kind not in OTHER_KINDS:
+        raise ResourceTypeNotSupportedException(f"Resources of type {kind[:100]} have no tags; trails have.")
+    else:
+        invalid, missing, what = OTHER_KINDS[kind]
+        if not UUID.fullmatch(name):
+            raise invalid(f"{text} is not the ARN of {what}; expected one that ends in {kind}/<uuid>.")
+        raise missing(f"There is no {what.partition(' ')[2]} {text}.")
 
 
 def check_tags(tags: Sequence[Any]) -> dict[str, str]:
@@ -103,8 +142,15 @@ def _documents(ctx: Context, arn: str) -> Documents:
 
 
 def _require_trail(ctx: Context, arn: str) -> None:
-    trail_arn(arn)
+    """Check that a trail's tags may be changed here.
+
+    Raises: ResourceNotFoundException, OperationNotPermittedException (inferred) for a trail whose home is elsewhere, those of
+    check_kind and get_own_trail.
+    """
+    check_kind(arn)
     try:
         get_own_trail(ctx, arn)
     except TrailNotFoundException as error:
         raise ResourceNotFoundException(f"There is no resource {arn}.") from error
+    except InvalidHomeRegionException as error:
+        raise OperationNotPermittedException(error.message) from error

@@ -107,7 +107,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     if organization is not None:
         take_members(ctx, trail, organization)
     _apply(trail, params)
-    _check_bucket_policy(ctx, trail)
+    check_bucket_policy(ctx, trail)
     _check_quota(ctx, trail)
     apply_topic(ctx, trail, owner, {"SnsTopicName": "", **params})
     apply_log_group(ctx, trail, owner, params)
@@ -147,7 +147,7 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
     trail = convert(ctx, trail, params)
     _apply(trail, params)
     if DESTINATION & params.keys():
-        _check_bucket_policy(ctx, trail)
+        check_bucket_policy(ctx, trail)
     if was_multi != trail["IsMultiRegionTrail"] and "IncludeGlobalServiceEvents" not in params:
         trail["IncludeGlobalServiceEvents"] = trail["IsMultiRegionTrail"]
     _check_combination(trail)
@@ -218,10 +218,11 @@ def _check_settings(ctx: Context, params: Any) -> None:
         check_bucket_name(params["S3BucketName"])
 
 
-def _check_bucket_policy(ctx: Context, trail: Doc) -> None:
-    """Check that a trail may deliver into its bucket, where that is one of ours; a foreign store was asked before.
+def check_bucket_policy(ctx: Context, trail: Doc) -> None:
+    """Check that a trail may deliver into its bucket, where that is one of ours; a foreign store is asked before.
 
     A bucket of the trail's own account needs no policy, unless the settings want AWS's rule; a policy that is there decides.
+    Raises: S3BucketDoesNotExistException, InsufficientS3BucketPolicyException.
     """
     if ctx.settings.delivery.s3_endpoint:
         return

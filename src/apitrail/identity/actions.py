@@ -151,12 +151,18 @@ def resource_of(
 def further_needs(
     service: str, operation: str, params: Mapping[str, Any], region: str, account: str
 ) -> list[tuple[str, list[str]]]:
-    """Return what else must be allowed, as pairs of action and resources: reading a copy's source, passing a role."""
+    """Return what else must be allowed, as pairs of action and resources: reading a copy's source, passing a role.
+
+    Source: Amazon S3 API Reference, CopyObject, CreateBucket.
+    """
     if service == "s3" and operation in ("CopyObject", "UploadPartCopy"):
         source, _, version = str(params.get("CopySource", "")).partition("?versionId=")
         path = unquote(source).lstrip("/")
         action = "s3:GetObjectVersion" if version else "s3:GetObject"
         return [(action, [path if path.startswith("arn:") else _s3_arn(region, path)])]
+    if service == "s3" and operation == "CreateBucket" and params.get("ObjectLockEnabledForBucket"):
+        arn = _s3_arn(region, str(params.get("Bucket", "")))
+        return [("s3:PutBucketVersioning", [arn]), ("s3:PutBucketObjectLockConfiguration", [arn])]
     role: Any = params
     for member in _PASSED_ROLES.get((service, operation), ()):
         role = role.get(member) if isinstance(role, Mapping) else None

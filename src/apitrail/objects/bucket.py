@@ -10,6 +10,8 @@ from apitrail.errors import SinkError
 
 KEY_BYTES_MAX = 1024
 OCTETS = "application/octet-stream"
+GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
+HELD = "ON"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Facts:
     version: the version's id, empty for the null version and where there are no versions. is_marker: a delete marker.
     storage_class: empty for STANDARD. archived_size: bytes of an archived object, which is kept compressed; -1: it is not
     archived. restoring: a copy of it is on its way; restored_until: there is one until then (epoch seconds).
+    lock_mode: GOVERNANCE or COMPLIANCE, empty without retention, which ends at lock_until (epoch seconds).
+    legal_hold: ON or OFF, empty where it was never set.
     """
 
     content_type: str = OCTETS
@@ -41,11 +45,20 @@ class Facts:
     archived_size: int = -1
     restoring: bool = False
     restored_until: int = 0
+    lock_mode: str = ""
+    lock_until: int = 0
+    legal_hold: str = ""
 
     @property
     def is_archived(self) -> bool:
         """Whether the object must be restored before it can be read."""
         return self.archived_size >= 0
+
+    def is_locked(self, now: datetime, *, bypass: bool = False) -> bool:
+        """Return whether the version may not be removed. bypass: set aside retention in governance mode."""
+        if self.legal_hold == HELD:
+            return True
+        return self.lock_until > now.timestamp() and not (bypass and self.lock_mode == GOVERNANCE)
 
 
 @dataclass(frozen=True, slots=True)

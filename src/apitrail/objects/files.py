@@ -149,7 +149,9 @@ class FolderFiles:
         with self._writing(), self._temporary() as (path, descriptor):
             write_all(descriptor, body)
             etag = facts.etag or hashlib.md5(body, usedforsecurity=False).hexdigest()
-            version = self._state_of_bucket().version_for(encoded, descriptor)
+            state = self._state_of_bucket()
+            facts = state.retained(facts, self._clock.now())
+            version = state.version_for(encoded, descriptor)
             return self._install(encoded, path, descriptor, replace(facts, etag=etag, version=version))
 
     def _put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
@@ -169,6 +171,8 @@ class FolderFiles:
             return self._install(key, path, descriptor, facts)
 
     def _install(self, key: bytes, path: Path, descriptor: int, facts: Facts) -> ObjectInfo:
+        now_ns = int(self._clock.now().timestamp() * 1_000_000) * 1000
+        os.utime(descriptor, ns=(now_ns, now_ns))
         os.fsync(descriptor)
         with self._locked(key):
             old, sidecar = self._state(key), self._sidecar(key)
@@ -202,7 +206,9 @@ class FolderFiles:
     def _push(self, key: bytes, sidecar: Sidecar, version: str) -> None:
         """Make room for a new current version: the old one becomes a record, unless both are null versions."""
         current = self._current(key, sidecar)
-        if current is not None and (version or current.facts.version):
+        if current is not None and not version and not current.facts.version:
+            self._check_unlocked(key, current.facts)
+        elif current is not None:
             plain, odd = keys.plain_path(key), keys.odd_path(key)
             source = plain if plain and tree.stat_file(self.root, plain) else odd
             record = Record(key.decode(), order_of(sidecar.number, current.mtime_ns), current)
@@ -216,7 +222,13 @@ class FolderFiles:
     def _drop_nulls(self, key: bytes) -> None:
         for record in self._past.records(key):
             if not record.version:
+                self._check_unlocked(key, record.entry.facts)
                 self._past.drop(record)
+
+    def _check_unlocked(self, key: bytes, facts: Facts) -> None:
+        """Raise SinkError AccessDenied for a version that is locked; the write may be repeated when it is not any more."""
+        if facts.is_locked(self._clock.now()):
+            raise SinkError(f"{key.decode()!r} is protected by object lock.", code="AccessDenied", temporary=True)
 
     def _current(self, key: bytes, sidecar: Sidecar) -> Entry | None:
         """Return the entry of the current file, None where there is none; one that was edited has what still holds."""
@@ -460,15 +472,18 @@ class FolderFiles:
         odd = tree.remove(self.root, keys.odd_path(key), keep=1)
         return bool(plain and tree.remove(self.root, plain)) or odd
 
-    def _delete_version(self, key: bytes, version: str) -> bool:
+    def _delete_version(self, key: bytes, version: str, bypass: bool) -> bool:
         self._stand()
         with self._writing(), self._locked(key):
             sidecar = self._sidecar(key)
             current = self._current(key, sidecar)
             gone = [record for record in self._past.records(key) if (record.version or NULL) == version]
+            is_current = current is not None and (current.facts.version or NULL) == version
+            entries = [*(record.entry for record in gone), *([current] if current is not None and is_current else [])]
+            if any(entry.facts.is_locked(self._clock.now(), bypass=bypass) for entry in entries):
+                return False
             for record in gone:
                 self._past.drop(record)
-            is_current = current is not None and (current.facts.version or NULL) == version
             if is_current:
                 self._unplace(key)
             if is_current or current is None:
@@ -508,6 +523,9 @@ class FolderFiles:
             if 0 < number < self._sidecar(key).number or (only is not None and self._head(key) != only):
                 return False
             gone = self._cold(key) is not None
+            current = self._current(key, self._sidecar(key))
+            if current is not None:
+                self._check_unlocked(key, current.facts)
             self._drop_nulls(key)
             self._past.note_cold(key, is_cold=False)
             gone = self._unplace(key) or gone

@@ -110,12 +110,12 @@ class FolderBucket(FolderFiles):
         """Make a readable copy of an archived version, until a time (epoch seconds), or remove it for 0; False without one."""
         return await self._call(lambda: self._restore(check_key(key), version, until))
 
-    async def delete_version(self, key: str, version: str) -> bool:
-        """Remove one version for good; the newest that is left becomes current. False when there was none.
+    async def delete_version(self, key: str, version: str, *, bypass: bool = False) -> bool:
+        """Remove one version for good; the newest that is left becomes current. False when there was none, or it is locked.
 
-        version: its id, or `null`.
+        version: its id, or `null`. bypass: see Facts.is_locked.
         """
-        return await self._call(lambda: self._delete_version(check_key(key), version))
+        return await self._call(lambda: self._delete_version(check_key(key), version, bypass))
 
     async def list_versions(
         self, prefix: str = "", after: tuple[str, str] = ("", ""), limit: int = 1000, delimiter: str = ""

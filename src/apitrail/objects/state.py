@@ -2,21 +2,35 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
 from apitrail.objects import keys
+from apitrail.objects.bucket import Facts
 
 STATE = (keys.OWN, b"bucket.json")
 ENABLED, SUSPENDED = "Enabled", "Suspended"
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class BucketState:
-    """versioning: Enabled, Suspended, or empty where it never was on."""
+    """versioning: Enabled, Suspended, or empty where it never was on.
+
+    lock_mode, lock_days: the retention of new objects that bring none; empty and 0 for none.
+    """
 
     versioning: str = ""
+    lock_mode: str = ""
+    lock_days: int = 0
+
+    def retained(self, facts: Facts, now: datetime) -> Facts:
+        """Return the facts of a new object with the retention that it gets here."""
+        if facts.lock_mode or not self.lock_mode:
+            return facts
+        return replace(facts, lock_mode=self.lock_mode, lock_until=int(now.timestamp()) + self.lock_days * DAY_S)
 
     def version_for(self, key: bytes, descriptor: int) -> str:
         """Return the version id of a new file that brings none: made from key, bytes' place and time, empty without versions."""

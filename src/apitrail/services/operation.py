@@ -7,7 +7,8 @@ An operation is a function with the operation's name in snake case, `create_flee
 
 - `params` is already valid against the model (required members, types, lengths, ranges, patterns, enums).
 - The body runs inside the transaction: no network, no file, no sleep. It returns the output's members by model name;
-  private extras (names with a leading underscore) are dropped on the way out and from the record.
+  private extras (names with a leading underscore) are dropped on the way out and from the record. `_Status` is the HTTP status of
+  an answer of S3 that has another one than the model says.
 - It raises ServiceError subclasses; then everything it wrote is undone and the failure is recorded.
 - What must read or upload before is `prepare(runtime, call, principal)`, given as `@operation(prepare=...)`; its result is
   `ctx.prepared`. A prepare step may call other services with `runtime.call`. What must happen outside afterwards is

@@ -107,7 +107,8 @@ class RestXmlCodec:
     ) -> HttpResponse:
         """Return the answer of a call: XML, the payload member as it stands, or nothing where all is in headers.
 
-        A result with ContentRange is answered with 206. `content-length` is written only where it is a member.
+        A result with ContentRange is answered with 206, one with `_Status` with that. `content-length` is written only where
+        it is a member.
         """
         binding = output_binding_of(operation)
         headers = write_headers(binding, result)
@@ -115,7 +116,7 @@ class RestXmlCodec:
         if body and not any(name == b"content-type" for name, _ in headers):
             headers.append((b"content-type", media_type.encode()))
         headers += _id_headers(request_id, host_id)
-        status = 206 if result.get("ContentRange") else status_of(operation, binding, result)
+        status = 206 if result.get("ContentRange") else result.get("_Status") or status_of(operation, binding, result)
         if operation.http.get("method") == "HEAD":
             return HttpResponse(status, tuple(headers))
         stream = result.get(binding.payload) if binding.payload else None

@@ -205,7 +205,7 @@ def test_what_would_be_ignored_is_refused(client: Any) -> None:
     for params, code, status in (
         ({"ServerSideEncryption": "aws:kms"}, "NotImplemented", 501),
         ({"ACL": "public-read"}, "AccessControlListNotSupported", 400),
-        ({"StorageClass": "GLACIER"}, "InvalidStorageClass", 400),
+        ({"StorageClass": "OUTPOSTS"}, "InvalidStorageClass", 400),
         ({"ObjectLockMode": "COMPLIANCE"}, "InvalidRequest", 400),
         ({"Metadata": {"big": "x" * 2049}}, "MetadataTooLarge", 400),
         ({"Tagging": "&".join(f"k{n}=v" for n in range(11))}, "InvalidTag", 400),

@@ -1,11 +1,11 @@
 """Amazon S3, over the buckets of this server. buckets, configuration: of buckets. listing, reading, writing: of objects.
 deleting, versioning, versions: of their versions. lifecycle, rules, sweeping: what happens to objects by age.
-settings, public, cors: what else is set on buckets. templates: of policies.
+locks, retention: what may not be removed. settings, public, cors: what else is set on buckets. templates: of policies.
 multipart, uploads: uploads in parts. access: who may reach what. bodies, checksums, conditions, facts, sent: bytes in and
 out. claims, effects: what must hold before, and happen after, a transaction. names, errors, records: tables.
 owners: who else gets the record of a call.
 
-Not served: object lock, ACLs but the default, encryption.
+Not served: ACLs but the default, encryption.
 """
 
 from apitrail.services.operation import Service
@@ -16,6 +16,7 @@ from apitrail.services.s3 import (
     effects,
     lifecycle,
     listing,
+    locks,
     multipart,
     reading,
     settings,
@@ -36,6 +37,7 @@ FAMILIES = (
     reading,
     writing,
     deleting,
+    locks,
     multipart,
     uploads,
     effects,

@@ -23,6 +23,7 @@ from apitrail.services.runtime import Runtime
 from apitrail.services.s3.errors import refuse, refuse_sink
 from apitrail.services.s3.names import is_bucket_name
 from apitrail.services.s3.public import is_restricted
+from apitrail.services.s3.rules import CLASSES
 from apitrail.services.s3.templates import READS, is_template_bucket, template_bucket
 from apitrail.store.database import Tx
 from apitrail.store.resources import Doc
@@ -33,7 +34,11 @@ Result = TypeVar("Result")
 
 # what writing an object needs besides, by parameter
 WRITES = ("PutObject", "CopyObject", "CreateMultipartUpload")
-FURTHER = {"Tagging": "s3:PutObjectTagging"}
+FURTHER = {
+    "Tagging": "s3:PutObjectTagging",
+    "ObjectLockMode": "s3:PutObjectRetention",
+    "ObjectLockLegalHoldStatus": "s3:PutObjectLegalHold",
+}
 POLICY_ACTIONS = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 
 ACLS = ("private", "bucket-owner-full-control", "bucket-owner-read")
@@ -47,12 +52,9 @@ NOT_OFFERED: dict[str, tuple[str, str]] = {
     "SSEKMSKeyId": ("NotImplemented", "Server-side encryption is not offered here."),
     "WriteOffsetBytes": ("NotImplemented", "Appending to objects is not offered here."),
     "MFA": ("NotImplemented", "MFA delete is not offered here."),
-    "ObjectLockMode": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "ObjectLockRetainUntilDate": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "ObjectLockLegalHoldStatus": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "ObjectLockEventHold": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "ObjectLockEventHoldDurationDays": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "ObjectLockEventHoldDurationYears": ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
+    "ObjectLockEventHold": ("NotImplemented", "Holds by event are not offered here."),
+    "ObjectLockEventHoldDurationDays": ("NotImplemented", "Holds by event are not offered here."),
+    "ObjectLockEventHoldDurationYears": ("NotImplemented", "Holds by event are not offered here."),
     "GrantFullControl": ("AccessControlListNotSupported", ""),
     "GrantRead": ("AccessControlListNotSupported", ""),
     "GrantReadACP": ("AccessControlListNotSupported", ""),
@@ -174,13 +176,13 @@ def _template_row(name: str, call: Call, principal: Principal, now: datetime) ->
 
 
 def check_offered(params: Params) -> None:
-    """Refuse what would be ignored otherwise: encryption, locks, ACLs, storage classes."""
+    """Refuse what would be ignored otherwise: encryption, ACLs, other storage classes."""
     for member in NOT_OFFERED.keys() & params.keys():
         code, message = NOT_OFFERED[member]
         raise refuse(code, message)
     if params.get("ACL", ACLS[0]) not in ACLS:
         raise refuse("AccessControlListNotSupported")
-    if params.get("StorageClass", "STANDARD") != "STANDARD":
+    if params.get("StorageClass", CLASSES[0]) not in CLASSES:
         raise refuse("InvalidStorageClass")
 
 

@@ -5,19 +5,22 @@ from typing import Any
 from apitrail.identity.principal import Principal
 from apitrail.objects.bucket import Bucket
 from apitrail.objects.folder import FolderBucket
+from apitrail.objects.state import ENABLED
 from apitrail.services.buckets import CREATE_FOLDER, buckets
 from apitrail.services.context import Context
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
 from apitrail.services.s3.access import Params, check_offered, open_bucket, own_bucket, prepare_step
 from apitrail.services.s3.claims import claim, is_unwritten, settle
-from apitrail.services.s3.effects import REMOVE_BUCKET
+from apitrail.services.s3.effects import CONFIGURE, REMOVE_BUCKET
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.listing import make_position, read_position
 from apitrail.services.s3.multipart import drop_uploads
 from apitrail.services.s3.names import BUCKET_TAGS_MAX, is_bucket_name, owner, read_tags
 from apitrail.services.s3.public import BLOCK, BLOCKS, ENFORCED, OWNERSHIP
+from apitrail.services.s3.retention import LOCK
 from apitrail.services.s3.templates import is_template_bucket
+from apitrail.services.s3.versions import VERSIONING
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
 
@@ -34,8 +37,6 @@ def create_bucket(ctx: Context, params: Params) -> dict[str, Any]:
     """
     name, configuration = params["Bucket"], params.get("CreateBucketConfiguration") or {}
     check_offered(params)
-    if params.get("ObjectLockEnabledForBucket"):
-        raise refuse("NotImplemented", "Object Lock is not offered here.")
     if params.get("ObjectOwnership", ENFORCED) != ENFORCED:
         raise refuse("NotImplemented", f"Only {ENFORCED} is offered here, as there are no ACLs.")
     if not is_bucket_name(name):
@@ -47,8 +48,10 @@ def create_bucket(ctx: Context, params: Params) -> dict[str, Any]:
     row[OWNERSHIP] = ENFORCED
     if configuration.get("Tags"):
         row["_Tags"] = read_tags(configuration["Tags"], BUCKET_TAGS_MAX)
+    if params.get("ObjectLockEnabledForBucket"):
+        row |= {VERSIONING: ENABLED, LOCK: {}}
     buckets(ctx.tx).put(name, row)
-    ctx.effect(CREATE_FOLDER, {"Bucket": name})
+    ctx.effect(CONFIGURE if LOCK in row else CREATE_FOLDER, {"Bucket": name})
     return {"Location": f"/{name}", "_Owner": ctx.account}
 
 

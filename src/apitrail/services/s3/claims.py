@@ -21,7 +21,8 @@ from apitrail.wire.call import Call
 
 CLAIMS = Collection("s3/claim", "global")
 PLACE, REMOVE, AMEND, MARK, DROP = "s3/place", "s3/remove", "s3/amend", "s3/mark", "s3/drop-version"
-WRITES = (PLACE, REMOVE, AMEND, MARK, DROP)
+LOCKING = "s3/lock"
+WRITES = (PLACE, REMOVE, AMEND, MARK, DROP, LOCKING)
 WAITING_MAX = 10_000
 
 

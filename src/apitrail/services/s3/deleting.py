@@ -19,6 +19,7 @@ from apitrail.services.s3.access import Params, check_allowed, open_bucket, own_
 from apitrail.services.s3.claims import check_conditions, settle
 from apitrail.services.s3.effects import ask_drop, ask_mark, ask_remove
 from apitrail.services.s3.errors import refuse
+from apitrail.services.s3.retention import PROTECTED, check_removal
 from apitrail.services.s3.versions import VERSIONING, new_version, shown_version
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
@@ -53,13 +54,14 @@ async def before_delete(runtime: Runtime, call: Call, principal: Principal) -> D
 def delete_object(ctx: Context, params: Params) -> dict[str, Any]:
     """Remove an object, put a delete marker on it, or remove the version that is named; it is no error when there is none.
 
-    Raises: NoSuchBucket, PreconditionFailed; NoSuchVersion where a bucket never kept versions.
+    Raises: NoSuchBucket, PreconditionFailed; AccessDenied for a locked version; NoSuchVersion where a bucket never kept versions.
     """
     row = own_bucket(ctx, params)
     if _is_unknown(row, params):
         raise refuse("NoSuchVersion", Key=params["Key"], VersionId=params["VersionId"])
+    bypass = _check_lock(ctx, row, params)
     settle(ctx, params, params["Key"])
-    told = _delete(ctx, row, [params])[0]
+    told = _delete(ctx, row, [params], bypass)[0]
     shown = {
         "DeleteMarker": told.get("DeleteMarker"),
         "VersionId": told.get("DeleteMarkerVersionId", told.get("VersionId")),
@@ -77,19 +79,26 @@ def delete_objects(ctx: Context, params: Params) -> dict[str, Any]:
     refusals = [_undeletable(ctx, row, one) for one in asked]
     chosen = [one for one, failed in zip(asked, refusals, strict=True) if not failed]
     settle(ctx, params, *(one["Key"] for one in chosen))
-    told = _delete(ctx, row, chosen)
+    told = _delete(ctx, row, chosen, bool(params.get("BypassGovernanceRetention")))
     deleted = [] if params["Delete"].get("Quiet") else told
     return {"Deleted": deleted, "Errors": [one for one in refusals if one], "_Owner": row["OwnerAccount"]}
 
 
-def _delete(ctx: Context, row: Doc, chosen: list[Any]) -> list[dict[str, Any]]:
+def _check_lock(ctx: Context, row: Doc, one: Any) -> bool:
+    """Refuse the removal of a locked version; return whether governance mode is set aside. Raises: AccessDenied."""
+    doomed: Doomed = ctx.prepared
+    info = doomed.versions.get((one["Key"], one.get("VersionId", "")))
+    return check_removal(ctx, row, one["Key"], info.facts) if info is not None else False
+
+
+def _delete(ctx: Context, row: Doc, chosen: list[Any], bypass: bool) -> list[dict[str, Any]]:
     """Ask for objects and versions to be removed; return what is told of each."""
     doomed: Doomed = ctx.prepared
     dropped = [(one["Key"], one["VersionId"]) for one in chosen if one.get("VersionId")]
     keys = list(dict.fromkeys(one["Key"] for one in chosen if not one.get("VersionId")))
     markers = {key: new_version(ctx, row) for key in keys} if VERSIONING in row else {}
     if dropped:
-        ask_drop(ctx, row["Name"], dropped)
+        ask_drop(ctx, row["Name"], dropped, bypass)
     if markers:
         ask_mark(ctx, row["Name"], markers)
     elif keys:
@@ -123,8 +132,10 @@ def _undeletable(ctx: Context, row: Doc, one: Any) -> dict[str, str] | None:
     arn = make_arn("s3", "", "", f"{row['Name']}/{one['Key']}")
     try:
         check_allowed(row, ctx.call, ctx.principal, ctx.now, action, arn)
-    except ServiceError:
-        return {**failed, "Code": "AccessDenied", "Message": "Access Denied"}
+        _check_lock(ctx, row, one)
+    except ServiceError as error:
+        is_locked = error.message == PROTECTED
+        return {**failed, "Code": "AccessDenied", "Message": PROTECTED if is_locked else "Access Denied"}
     if _is_unknown(row, one):
         return {**failed, "Code": "NoSuchVersion", "Message": "The specified version does not exist."}
     if {"ETag", "LastModifiedTime", "Size"} & one.keys():

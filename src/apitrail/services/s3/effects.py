@@ -14,14 +14,14 @@ from apitrail.errors import SinkError
 from apitrail.objects.bucket import Bucket, Facts, ObjectInfo
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.past import NULL
-from apitrail.objects.state import BucketState
 from apitrail.services.buckets import OBJECT_CREATED, buckets
 from apitrail.services.context import Context
 from apitrail.services.operation import Deed, announce, effect
 from apitrail.services.runtime import Runtime
 from apitrail.services.s3.claims import AMEND, DROP, MARK, PLACE, REMOVE, waiting
 from apitrail.services.s3.facts import facts_doc, read_facts
-from apitrail.services.s3.versions import VERSIONING
+from apitrail.services.s3.retention import bucket_state
+from apitrail.services.s3.rules import COLD_CLASSES
 
 DISCARD, REMOVE_BUCKET, CONFIGURE = "s3/discard", "s3/remove-bucket", "s3/configure"
 UPLOADS_FOLDER = "uploads"
@@ -49,10 +49,13 @@ def ask_mark(ctx: Context, bucket: str, versions: dict[str, str]) -> None:
     ctx.effect(MARK, doc)
 
 
-def ask_drop(ctx: Context, bucket: str, chosen: list[tuple[str, str]]) -> None:
-    """Ask for versions to be removed for good, after the commit. chosen: pairs of key and id, or `null`."""
+def ask_drop(ctx: Context, bucket: str, chosen: list[tuple[str, str]], bypass: bool) -> None:
+    """Ask for versions to be removed for good, after the commit.
+
+    chosen: pairs of key and id, or `null`. bypass: also those that are locked in governance mode.
+    """
     doc = {"Bucket": bucket, "Keys": [key for key, _ in chosen], "Versions": [version for _, version in chosen]}
-    ctx.effect(DROP, doc)
+    ctx.effect(DROP, {**doc, "Bypass": bypass})
 
 
 def ask_amend(ctx: Context, bucket: str, info: ObjectInfo, **facts: Any) -> None:
@@ -69,11 +72,14 @@ async def place(runtime: Runtime, deed: Deed) -> None:
     if not await runtime.database.read(lambda tx: buckets(tx).has(name)):
         await asyncio.to_thread(path.unlink, missing_ok=True)
         return
+    bucket, facts = runtime.bucket(name), read_facts(deed.doc["Facts"])
     try:
-        await _put(runtime.bucket(name), key, path, read_facts(deed.doc["Facts"]))
+        await _put(bucket, key, path, facts)
     except SinkError as error:
         if error.code != "NoSuchFile":
             raise
+    if facts.storage_class in COLD_CLASSES and isinstance(bucket, FolderBucket):
+        await _archive(bucket, key, facts)
     await announce(runtime, Deed(OBJECT_CREATED, deed.account, deed.region, {"Bucket": name, "Key": key}))
 
 
@@ -86,6 +92,13 @@ async def _put(bucket: Bucket, key: str, path: Path, facts: Facts) -> None:
             raise
         await bucket.create()
         await bucket.put_file(key, path, facts)
+
+
+async def _archive(bucket: FolderBucket, key: str, facts: Facts) -> None:
+    """Archive a version that was placed, unless another one has taken its place or it is archived already."""
+    info = await bucket.head(key, version=facts.version or NULL)
+    if info is not None and (info.facts.number, info.facts.is_archived) == (facts.number, False):
+        await bucket.archive(info, facts.storage_class)
 
 
 @effect(REMOVE)
@@ -137,11 +150,11 @@ async def mark(runtime: Runtime, deed: Deed) -> None:
 
 @effect(DROP)
 async def drop(runtime: Runtime, deed: Deed) -> None:
-    """Remove versions for good."""
+    """Remove versions for good, but none that was locked meanwhile."""
     bucket = runtime.bucket(deed.doc["Bucket"])
     assert isinstance(bucket, FolderBucket)
     for key, version in zip(deed.doc["Keys"], deed.doc["Versions"], strict=True):
-        await bucket.delete_version(key, version)
+        await bucket.delete_version(key, version, bypass=deed.doc.get("Bypass", False))
 
 
 @effect(CONFIGURE)
@@ -150,7 +163,7 @@ async def configure(runtime: Runtime, deed: Deed) -> None:
     name = deed.doc["Bucket"]
     bucket, row = runtime.bucket(name), await runtime.database.read(lambda tx: buckets(tx).get(name))
     if row is not None and isinstance(bucket, FolderBucket):
-        await bucket.configure(BucketState(row.get(VERSIONING, "")))
+        await bucket.configure(bucket_state(row))
 
 
 @effect(DISCARD)

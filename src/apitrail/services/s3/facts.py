@@ -14,6 +14,7 @@ from apitrail.objects.bucket import Facts, ObjectInfo
 from apitrail.services.s3 import checksums
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.names import read_tag_header
+from apitrail.services.s3.retention import lock_of
 from apitrail.services.s3.rules import expiry_of
 
 METADATA_BYTES_MAX = 2048
@@ -40,6 +41,8 @@ def facts_of(params: Mapping[str, Any]) -> Facts:
         metadata=metadata,
         headers={header: _text(params[member]) for member, header in HEADERS.items() if params.get(member)},
         tags=read_tag_header(params.get("Tagging", "")),
+        storage_class="" if params.get("StorageClass") == "STANDARD" else params.get("StorageClass", ""),
+        **lock_of(params),
     )
 
 

@@ -25,6 +25,7 @@ from apitrail.services.s3.effects import DISCARD, uploads_folder
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import facts_doc, facts_of, read_facts, with_body
 from apitrail.services.s3.reading import get_version
+from apitrail.services.s3.retention import check_lock
 from apitrail.services.s3.writing import Staged, copied, find_source, settle_write, supported
 from apitrail.store.database import Tx
 from apitrail.store.resources import Collection, Doc
@@ -78,7 +79,8 @@ def drop_uploads(ctx: Context, bucket: str) -> None:
 async def before_upload(runtime: Runtime, call: Call, principal: Principal) -> None:
     """Check what can be told before an upload begins."""
     check_key(call.params["Key"])
-    await open_bucket(runtime, call, principal)
+    row, _ = await open_bucket(runtime, call, principal)
+    check_lock(row, call, runtime.clock.now())
 
 
 @operation(prepare=before_upload)

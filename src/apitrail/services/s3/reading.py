@@ -16,6 +16,7 @@ from apitrail.services.s3.conditions import check_read, part_range, read_range
 from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import answer, expiration, shown_class
 from apitrail.services.s3.names import owner
+from apitrail.services.s3.retention import shown_lock
 from apitrail.services.s3.versions import shown_version
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
@@ -105,11 +106,12 @@ async def _content(body: ObjectBody) -> bytes | ObjectBody:
     return body if body.end - body.start > MEMORY_BYTES_MAX else await body.read()
 
 
-def describe(found: Found, params: Params) -> dict[str, Any]:
+def describe(ctx: Context, found: Found, params: Params) -> dict[str, Any]:
     """Return the members that GetObject and HeadObject share."""
     info = found.info
     result = {**answer(info, params), "ContentLength": found.end - found.start, "_Owner": found.row["OwnerAccount"]}
     result |= shown_version(found.row, info.facts.version)
+    result |= shown_lock(ctx, found.row, info.key, info.facts)
     result |= expiration(found.row, info) if "VersionId" not in params else {}
     if found.partial and info.size:
         result["ContentRange"] = f"bytes {found.start}-{found.end - 1}/{info.size}"
@@ -126,13 +128,13 @@ def get_object(ctx: Context, params: Params) -> dict[str, Any]:
     """
     found: Found = ctx.prepared
     ctx.additional = {"bytesTransferredIn": 0, "bytesTransferredOut": found.end - found.start}
-    return {**describe(found, params), "Body": found.body}
+    return {**describe(ctx, found, params), "Body": found.body}
 
 
 @operation(prepare=look)
 def head_object(ctx: Context, params: Params) -> dict[str, Any]:
     """Return what GetObject would, without the bytes. Raises: as GetObject."""
-    return describe(ctx.prepared, params)
+    return describe(ctx, ctx.prepared, params)
 
 
 @operation(prepare=look)

@@ -13,8 +13,17 @@ from apitrail.services.s3.errors import refuse
 
 RULES_MAX = 1000
 ID_MAX = 255
-CLASSES = ("STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
-"""From warm to cold."""
+CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "INTELLIGENT_TIERING",
+    "ONEZONE_IA",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+)
+"""From warm to cold; transitions lead to the third and colder ones."""
 COLD_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
 ACTIONS = (
     "Expiration",
@@ -53,7 +62,7 @@ def _check_rule(rule: Rule) -> None:
         for action in _listed(rule.get(name)):
             _check_days(name, action.get("NoncurrentDays", 0))
     for action in [*_listed(rule.get("Transitions")), *_listed(rule.get("NoncurrentVersionTransitions"))]:
-        if action.get("StorageClass") not in CLASSES[1:]:
+        if action.get("StorageClass") not in CLASSES[2:]:
             raise refuse("MalformedXML")
     if "AbortIncompleteMultipartUpload" in rule:
         _check_days(

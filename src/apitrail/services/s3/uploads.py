@@ -9,6 +9,7 @@ from apitrail.services.operation import operation
 from apitrail.services.s3 import checksums
 from apitrail.services.s3.access import Params, own_bucket
 from apitrail.services.s3.errors import refuse
+from apitrail.services.s3.facts import read_facts, shown_class
 from apitrail.services.s3.listing import encode
 from apitrail.services.s3.multipart import UPLOADS, find_upload, parts_of
 from apitrail.services.s3.names import owner
@@ -43,7 +44,7 @@ def list_parts(ctx: Context, params: Params) -> dict[str, Any]:
         "IsTruncated": len(parts) > limit > 0,
         "Parts": [_part(doc) for doc in page],
         "Owner": owner(row["OwnerAccount"]),
-        "StorageClass": "STANDARD",
+        "StorageClass": shown_class(read_facts(upload["Facts"])),
         "_Owner": row["OwnerAccount"],
     }
 
@@ -110,4 +111,5 @@ def _start(items: Sequence[tuple[str, Doc]], marker: str, id_marker: str) -> int
 
 def _upload(upload: Doc, params: Params, account: str) -> dict[str, Any]:
     shown = {name: upload[name] for name in ("UploadId", "Initiated", "Initiator", "ChecksumAlgorithm", "ChecksumType")}
-    return {**shown, "Key": encode(upload["Key"], params), "StorageClass": "STANDARD", "Owner": owner(account)}
+    shown |= {"Key": encode(upload["Key"], params), "StorageClass": shown_class(read_facts(upload["Facts"]))}
+    return {**shown, "Owner": owner(account)}

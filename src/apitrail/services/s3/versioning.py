@@ -18,6 +18,7 @@ from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import shown_class
 from apitrail.services.s3.listing import KEYS_MAX, encode
 from apitrail.services.s3.names import owner
+from apitrail.services.s3.retention import LOCK
 from apitrail.services.s3.versions import VERSIONING
 from apitrail.store.resources import Doc
 from apitrail.wire.call import Call
@@ -50,6 +51,9 @@ def put_bucket_versioning(ctx: Context, params: Params) -> dict[str, Any]:
         raise refuse("NotImplemented", "MFA delete is not offered here.")
     if "Status" not in asked:
         raise refuse("MalformedXML")
+    if LOCK in own_bucket(ctx, params) and asked["Status"] != ENABLED:
+        message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        raise refuse("InvalidBucketState", message)
     answer = change_bucket(ctx, params, VERSIONING, asked["Status"])
     ctx.effect(CONFIGURE, {"Bucket": params["Bucket"]})
     return answer

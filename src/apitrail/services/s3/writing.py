@@ -35,6 +35,7 @@ from apitrail.services.s3.errors import refuse
 from apitrail.services.s3.facts import facts_of, with_body
 from apitrail.services.s3.names import OBJECT_TAGS_MAX, read_tags, tag_set
 from apitrail.services.s3.reading import Found, find_object, find_version, get_version, look
+from apitrail.services.s3.retention import bucket_state, check_lock
 from apitrail.services.s3.versions import new_version, shown_version
 from apitrail.store.database import Tx
 from apitrail.store.resources import Doc
@@ -63,7 +64,8 @@ def supported(algorithm: str | None) -> list[str]:
 async def stage_object(runtime: Runtime, call: Call, principal: Principal) -> Staged:
     """Stage the body of a PutObject."""
     check_key(call.params["Key"])
-    _, bucket = await open_bucket(runtime, call, principal)
+    row, bucket = await open_bucket(runtime, call, principal)
+    check_lock(row, call, runtime.clock.now())
     facts = facts_of(call.params)
     await check_conditions(runtime, call, principal, bucket)
     body = await bodies.take_body(runtime, call)
@@ -91,7 +93,8 @@ def settle_write(ctx: Context, params: Params, staged: Staged) -> dict[str, Any]
     except ServiceError as error:
         raise or_discard(error, ctx, staged.body.name) from None
     version = new_version(ctx, row)
-    ask_place(ctx, row["Name"], params["Key"], staged.body.name, replace(staged.facts, version=version))
+    facts = bucket_state(row).retained(replace(staged.facts, version=version), ctx.now)
+    ask_place(ctx, row["Name"], params["Key"], staged.body.name, facts)
     return {**shown_version(row, version), "_Owner": row["OwnerAccount"]}
 
 
@@ -130,9 +133,18 @@ def _source_row(tx: Tx, call: Call, principal: Principal, now: datetime, name: s
 
 
 def _copied_facts(params: Params, source: Facts) -> Facts:
-    """Return the facts of a copy: the source's, or those of the request, as its directives say."""
+    """Return the facts of a copy: the source's, or those of the request, as its directives say; class and lock are its own."""
     asked = facts_of(params)
-    kept = replace(source, storage_class="", archived_size=-1, restoring=False, restored_until=0)
+    kept = replace(
+        source,
+        storage_class=asked.storage_class,
+        archived_size=-1,
+        restoring=False,
+        restored_until=0,
+        lock_mode=asked.lock_mode,
+        lock_until=asked.lock_until,
+        legal_hold=asked.legal_hold,
+    )
     facts = asked if params.get("MetadataDirective") == "REPLACE" else kept
     return replace(facts, tags=asked.tags if params.get("TaggingDirective") == "REPLACE" else source.tags)
 
@@ -142,11 +154,13 @@ async def stage_copy(runtime: Runtime, call: Call, principal: Principal) -> Stag
     """Stage a copy of an object."""
     params = call.params
     check_key(params["Key"])
-    _, target = await open_bucket(runtime, call, principal)
+    row, target = await open_bucket(runtime, call, principal)
+    check_lock(row, call, runtime.clock.now())
     bucket, info, shown = await find_source(runtime, call, principal)
     facts = _copied_facts(params, info.facts)
     same = read_source(params["CopySource"]) == {"Bucket": params["Bucket"], "Key": params["Key"]}
-    if same and not {"REPLACE"} & {params.get("MetadataDirective"), params.get("TaggingDirective")}:
+    changed = {"REPLACE"} & {params.get("MetadataDirective"), params.get("TaggingDirective")}
+    if same and not changed and facts.storage_class == info.facts.storage_class:
         raise refuse(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's "

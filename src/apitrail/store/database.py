@@ -12,7 +12,12 @@ Row = tuple[Any, ...]
 
 
 class Tx(Protocol):
-    """An open transaction, or a snapshot to read from."""
+    """An open transaction, or a snapshot to read from.
+
+    seen: (ord, bytes) of the documents that this piece of work has read or written, by scope and id.
+    """
+
+    seen: dict[tuple[str, str], tuple[int, bytes]]
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""

@@ -7,6 +7,7 @@ listed in the order of their creation, and found by id or by the fields that the
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -18,6 +19,8 @@ Scope = Literal["regional", "account", "global"]
 IndexOf = Callable[[Doc], Any]
 encode_doc = msgspec.msgpack.Encoder().encode
 decode_doc: Callable[[bytes], Any] = msgspec.msgpack.Decoder().decode
+ROWS_AT_ONCE = 50
+"""Index rows written by one statement."""
 
 
 class Place(Protocol):
@@ -99,34 +102,59 @@ class Documents:
 
     def get(self, id: str) -> Doc | None:
         """Return a document, or None."""
-        row = self.tx.one("SELECT doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
-        return decode_doc(row[0]) if row else None
+        row = self._row(id)
+        return decode_doc(row[1]) if row else None
 
     def has(self, id: str) -> bool:
         """Return whether there is a document of this id."""
-        return self.tx.one("SELECT 1 FROM resources WHERE scope = ? AND id = ?", (self.scope, id)) is not None
+        return self._row(id) is not None
 
     def put(self, id: str, doc: Doc) -> None:
         """Store a document under its id, new or in place of the old one."""
-        body = encode_doc(doc)
-        row = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+        row = self._row(id)
         if row is None:
-            new = "INSERT INTO resources (scope, id, doc) VALUES (?, ?, ?)"
-            self._index(self.tx.insert(new, (self.scope, id, body)), {}, doc)
+            self.add(id, doc)
             return
+        body = encode_doc(doc)
         self.tx.run("UPDATE resources SET doc = ? WHERE ord = ?", (body, row[0]))
+        self.tx.seen[self.scope, id] = row[0], body
         if self.indexes:
             self._index(row[0], decode_doc(row[1]), doc)
 
+    def add(self, id: str, doc: Doc) -> None:
+        """Store a new document, of an id that no other one has."""
+        body = encode_doc(doc)
+        ord_ = self.tx.insert("INSERT INTO resources (scope, id, doc) VALUES (?, ?, ?)", (self.scope, id, body))
+        self.tx.seen[self.scope, id] = ord_, body
+        rows = [
+            (self.scope, field, value, ord_)
+            for field, value_of in self.indexes.items()
+            for value in _values(value_of, doc)
+        ]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            self.tx.run(_insert(len(part)), [value for row in part for value in row])
+
     def delete(self, id: str) -> bool:
         """Remove a document; return whether there was one."""
-        row = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+        row = self._row(id)
         if row is None:
             return False
         if self.indexes:
             self._index(row[0], decode_doc(row[1]), {})
         self.tx.run("DELETE FROM resources WHERE ord = ?", (row[0],))
+        del self.tx.seen[self.scope, id]
         return True
+
+    def _row(self, id: str) -> tuple[int, bytes] | None:
+        """Return (ord, bytes) of a document; asked once per piece of work."""
+        row = self.tx.seen.get((self.scope, id))
+        if row is None:
+            found = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+            if found is None:
+                return None
+            row = self.tx.seen[self.scope, id] = found[0], found[1]
+        return row
 
     def page(self, limit: int, after: int = 0, *, newest_first: bool = False) -> list[Entry]:
         """Return up to limit documents after (or, newest first, before) a place in the order; after 0: from the start."""
@@ -200,15 +228,26 @@ class Documents:
         return self.page(-1)
 
     def _index(self, ord_: int, old: Doc, new: Doc) -> None:
+        """Bring the index rows of a document from its old content to its new one."""
         for field, value_of in self.indexes.items():
             before, after = _values(value_of, old), _values(value_of, new)
-            for value in before - after:
+            if before == after:
+                continue
+            gone, come = list(before - after), list(after - before)
+            where = "scope = ? AND field = ? AND value = ? AND ord = ?"
+            for value, other in zip(gone, come, strict=False):
                 self.tx.run(
-                    "DELETE FROM resource_index WHERE scope = ? AND field = ? AND value = ? AND ord = ?",
-                    (self.scope, field, value, ord_),
+                    f"UPDATE resource_index SET value = ? WHERE {where}", (other, self.scope, field, value, ord_)
                 )
-            for value in after - before:
-                self.tx.run("INSERT INTO resource_index VALUES (?, ?, ?, ?)", (self.scope, field, value, ord_))
+            for value in gone[len(come) :]:
+                self.tx.run(f"DELETE FROM resource_index WHERE {where}", (self.scope, field, value, ord_))
+            for value in come[len(gone) :]:
+                self.tx.run(_insert(1), (self.scope, field, value, ord_))
+
+
+@cache
+def _insert(rows: int) -> str:
+    return f"INSERT INTO resource_index VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"
 
 
 def _member(name: str) -> IndexOf:

@@ -48,6 +48,7 @@ class SqliteTx:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self.seen: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""
@@ -71,6 +72,7 @@ class SqliteTx:
     def undo(self) -> None:
         """Take back what this piece of work has changed so far."""
         self._execute("ROLLBACK TO work")
+        self.seen.clear()
 
 
 @dataclass(slots=True)
@@ -137,6 +139,7 @@ class SqliteDatabase:
     def write_now(self, work: Work[T]) -> T:
         """Run work and commit it on the calling thread, before the event loop runs or in commands."""
         self._writer.execute("BEGIN IMMEDIATE")
+        self._tx.seen.clear()
         try:
             result = work(self._tx)
         except BaseException:
@@ -199,6 +202,7 @@ class SqliteDatabase:
         """Run one piece of work in its savepoint. A database error is the whole batch's, any other its own."""
         execute = self._writer.execute
         execute("SAVEPOINT work")
+        self._tx.seen.clear()
         waiting.result, waiting.error = None, None
         try:
             waiting.result = waiting.work(self._tx)

@@ -32,7 +32,7 @@ def reserve(ctx: Context, key: str, session: Doc, player_ids: Sequence[str], dat
     """
     reserved = [_new(ctx, session, player_id, data.get(player_id)) for player_id in player_ids]
     for player in reserved:
-        _put(ctx, player)
+        PLAYER_SESSIONS(ctx).add(player["PlayerSessionId"], player)
     session["CurrentPlayerSessionCount"] += len(reserved)
     ids = [player["PlayerSessionId"] for player in reserved]
     ctx.schedule(RESERVATION_OVER, {"Key": key, "Ids": ids}, RESERVATION_S)

@@ -10,9 +10,12 @@ from apitrail.services.gamelift.states import (
     ANYWHERE_FLEET,
     ANYWHERE_LOCATION,
     BUILD,
+    CONTAINER_FLEET,
+    DEPLOYMENT,
     FLEET,
     GAME_SESSION,
     GONE,
+    GROUP_VERSION,
     INSTANCE,
     LOCATION,
     MACHINES,
@@ -38,6 +41,9 @@ NOT_HERE = {"NOT_FOUND", "EXPIRED", "DELETED"}
         ([GAME_SESSION], "GameSessionStatus"),
         ([PLAYER_SESSION], "PlayerSessionStatus"),
         ([SERVER_GROUP], "GameServerGroupStatus"),
+        ([CONTAINER_FLEET], "ContainerFleetStatus"),
+        ([GROUP_VERSION], "ContainerGroupDefinitionStatus"),
+        ([DEPLOYMENT], "DeploymentStatus"),
     ],
 )
 def test_a_table_has_the_states_of_the_model(machines: list[Machine], shape: str) -> None:

@@ -19,6 +19,7 @@ FLEET_WORDS = ("fleet", "containerfleet")
 KIND_NAMES: Mapping[str, str] = {
     "alias": "Alias",
     "build": "Build",
+    "compute": "Compute",
     "containerfleet": "Container fleet",
     "containergroupdefinition": "Container group definition",
     "fleet": "Fleet",

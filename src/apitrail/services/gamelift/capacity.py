@@ -10,7 +10,13 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift import processes
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS, INSTANCE_DEMAND, joined
 from apitrail.services.gamelift.fleet_events import add_event
-from apitrail.services.gamelift.fleets_access import is_anywhere, location_id, put_location
+from apitrail.services.gamelift.fleets_access import (
+    is_anywhere,
+    is_container,
+    is_working,
+    location_id,
+    put_location,
+)
 from apitrail.services.gamelift.instances import count_instances, follow_desired
 from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
@@ -32,6 +38,8 @@ def capacity_of(ctx: Context, fleet: Doc, location: Doc) -> dict[str, Any]:
     }
     if not is_anywhere(fleet):
         capacity["InstanceType"] = fleet["InstanceType"]
+    if is_container(fleet):
+        capacity["GameServerContainerGroupCounts"] = _group_counts(ctx, fleet, location)
     if "_managed" in location:
         capacity["ManagedCapacityConfiguration"] = location["_managed"]
     return capacity
@@ -90,7 +98,7 @@ def scale_from_zero(ctx: Context, fleet_id: str, location_name: str) -> None:
     """Start the first instance of a location that scales from zero, because a game session was asked for."""
     fleet = FLEETS(ctx).get(fleet_id)
     location = FLEET_LOCATIONS(ctx).get(location_id(fleet_id, location_name))
-    if fleet is None or location is None or location["Status"] != "ACTIVE":
+    if fleet is None or location is None or not is_working(location):
         return
     if scales_to_zero(location) and location["_desired"] == 0 and location["_max"] > 0:
         watch_inactivity(ctx, location)
@@ -104,7 +112,7 @@ def check_inactivity(ctx: Context, doc: Doc) -> None:
     location = FLEET_LOCATIONS(ctx).get(location_id(doc["FleetId"], doc["Location"]))
     if fleet is None or location is None:
         return
-    if location["Status"] != "ACTIVE" or not scales_to_zero(location) or location["_desired"] == 0:
+    if not is_working(location) or not scales_to_zero(location) or location["_desired"] == 0:
         location["_watched"] = False
         put_location(ctx, location)
         return
@@ -143,3 +151,15 @@ def _counts(ctx: Context, fleet: Doc, location: Doc) -> dict[str, int]:
     )
     idle = processes.counts(ctx, fleet["FleetId"], location["Location"]).idle_host_count
     return dict(zip(names, (*settings, pending, active, idle, terminating), strict=True))
+
+
+def _group_counts(ctx: Context, fleet: Doc, location: Doc) -> dict[str, int]:
+    """Return the GameServerContainerGroupCounts of a location; ACTIVE ones have a session, IDLE ones have none."""
+    counts = processes.counts(ctx, fleet["FleetId"], location["Location"])
+    per_instance = fleet.get("GameServerContainerGroupsPerInstance", 0)
+    return {
+        "PENDING": count_instances(ctx, location, "PENDING") * per_instance,
+        "ACTIVE": counts.session_count,
+        "IDLE": counts.free_count,
+        "TERMINATING": count_instances(ctx, location, "TERMINATING") * per_instance,
+    }

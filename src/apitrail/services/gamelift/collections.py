@@ -13,6 +13,8 @@ from apitrail.services.gamelift.session_facts import creation, listings, player_
 from apitrail.store.resources import Collection, Doc, IndexOf
 
 SEPARATOR = "\n"
+GROUP_KINDS = ("GameServer", "PerInstance")
+"""The two container groups of a container fleet, as its members name them."""
 ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
 """Statuses of matchmaking tickets that can still become another one."""
 ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
@@ -28,12 +30,33 @@ def _both(first: str, second: str) -> IndexOf:
     return lambda doc: joined(doc.get(first, ""), doc.get(second, ""))
 
 
+def _given(member: str) -> IndexOf:
+    return lambda doc: doc.get(member)
+
+
 def _one(member: str) -> IndexOf:
     return lambda doc: doc[member]
 
 
 def _routing(doc: Doc) -> str:
     return str(doc["RoutingStrategy"]["Type"])
+
+
+def word_of(fleet: Doc) -> str:
+    """Return the word that a fleet's id begins with."""
+    return str(fleet["FleetId"]).partition("-")[0]
+
+
+def _definition_arns(fleet: Doc) -> list[str | None]:
+    """Return the container group definitions that a fleet uses."""
+    return [fleet.get(f"{kind}ContainerGroupDefinitionArn") for kind in GROUP_KINDS]
+
+
+def _open_arns(deployment: Doc) -> list[str | None]:
+    """Return the container group definitions that a deployment in progress deploys or may roll back to."""
+    if deployment["DeploymentStatus"] not in ("PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
+        return []
+    return [deployment.get(f"{prefix}{kind}BinaryArn") for prefix in ("", "Rollback") for kind in GROUP_KINDS]
 
 
 def _free_in(doc: Doc) -> str | None:
@@ -75,7 +98,11 @@ ALIASES = Collection(
 CUSTOM_LOCATIONS = Collection("gamelift/location")
 TAGS = Collection("gamelift/tags")
 
-FLEETS = Collection("gamelift/fleet", indexes=["BuildId", "ScriptId", "Status"])
+FLEETS = Collection(
+    "gamelift/fleet",
+    indexes={name: _given(name) for name in ("BuildId", "ScriptId", "Status")}
+    | {"word": word_of, "definition": _definition_arns},
+)
 FLEET_LOCATIONS = Collection("gamelift/fleet-location", indexes=["FleetId", "Location"])
 INSTANCE_DEMAND = Collection("gamelift/instance-demand")
 INSTANCES = Collection(
@@ -101,6 +128,11 @@ PARKED_MESSAGES = Collection("gamelift/parked-message", indexes=["ProcessId"])
 
 HOSTS = Collection("gamelift/host", indexes={"FleetId": _one("FleetId"), "place": place, "room": room})
 PROCESSES = Collection("gamelift/process", indexes={"HostId": _one("HostId"), "ready": ready_on})
+
+GROUP_DEFINITIONS = Collection("gamelift/group-definition", indexes=["ContainerGroupType"])
+GROUP_VERSIONS = Collection("gamelift/group-version", indexes=["Name"])
+GROUP_COMPUTES = Collection("gamelift/group-compute", indexes=["FleetId", "InstanceId"])
+DEPLOYMENTS = Collection("gamelift/deployment", indexes={"FleetId": _one("FleetId"), "open": _open_arns})
 
 SERVER_GROUPS = Collection("gamelift/server-group")
 SERVER_INSTANCES = Collection("gamelift/server-instance", indexes=["GameServerGroupArn"])

@@ -10,7 +10,7 @@ from apitrail.arn import parse_arn
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import HOSTS, INSTANCES
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
-from apitrail.services.gamelift.fleets_access import get_fleet, is_anywhere
+from apitrail.services.gamelift.fleets_access import get_fleet, get_plain_fleet, is_anywhere
 from apitrail.services.gamelift.process_facts import host_id_of
 from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
@@ -45,7 +45,7 @@ def get_instance_access(ctx: Context, params: "GetInstanceAccessInputTypeDef") -
     Raises: NotFoundException (fleet, instance); InvalidRequestException (Anywhere fleet; fleet neither ACTIVATING,
     ACTIVE nor ERROR; always otherwise).
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     _require_managed(fleet)
     if not _is_instance(ctx, fleet, params["InstanceId"]):
         raise NotFoundException(f"Fleet {fleet['FleetId']} has no instance {params['InstanceId']}.")

@@ -29,6 +29,7 @@ from apitrail.services.gamelift.fleets_access import (
     get_fleet,
     get_location,
     is_anywhere,
+    is_working,
     require_active,
 )
 from apitrail.services.gamelift.pages import page_of
@@ -137,7 +138,7 @@ def _home_capacity(ctx: Context, fleet: Doc) -> dict[str, Any]:
 
 def _require_active_location(location: Doc) -> None:
     """Raise InvalidFleetStatusException unless the location is ACTIVE."""
-    if location["Status"] != "ACTIVE":
+    if not is_working(location):
         raise InvalidFleetStatusException(
             f"Location {location['Location']} of fleet {location['FleetId']} is in status {location['Status']};"
             " it must be ACTIVE."

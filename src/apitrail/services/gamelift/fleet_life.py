@@ -8,7 +8,7 @@ from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.capacity import count_desired
-from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS
+from apitrail.services.gamelift.collections import DEPLOYMENTS, FLEET_LOCATIONS, FLEETS
 from apitrail.services.gamelift.fleet_events import add_event, drop_events
 from apitrail.services.gamelift.fleet_steps import (
     FLEET_STEP,
@@ -19,7 +19,15 @@ from apitrail.services.gamelift.fleet_steps import (
     move_location,
     still_there,
 )
-from apitrail.services.gamelift.fleets_access import ENDED, has_source, location_id, locations_of, source_of
+from apitrail.services.gamelift.fleets_access import (
+    ENDED,
+    has_game_servers,
+    has_source,
+    is_container,
+    location_id,
+    locations_of,
+    source_of,
+)
 from apitrail.services.gamelift.instances import follow_desired, stop_all
 from apitrail.services.gamelift.peering_connections import connect_new_fleet, drop_connections
 from apitrail.services.gamelift.scaling_watch import drop_policies, watch_location
@@ -27,6 +35,9 @@ from apitrail.services.gamelift.states import GONE
 from apitrail.services.gamelift.tagging import drop_tags
 from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
+
+OTHER_WORDS = {"PENDING": "NEW", "CREATING": "BUILDING", "CREATED": "BUILDING", "UPDATING": "ACTIVE"}
+"""States of a container fleet's locations that a LocationState cannot have."""
 
 LAUNCH_ROOTS = ("/local/game/", "c:\\game\\")
 """Where builds are unpacked on instances, in lower case; a launch path elsewhere cannot exist."""
@@ -51,8 +62,9 @@ def new_location(ctx: Context, fleet: Doc, name: str, status: str) -> Doc:
 
 
 def location_state(location: Doc) -> dict[str, Any]:
-    """Return the LocationState of a location."""
-    return {name: location[name] for name in ("Location", "Status", "PlayerGatewayStatus")}
+    """Return the LocationState of a location; those of container fleets are told in the words of other fleets (inferred)."""
+    state = {name: location[name] for name in ("Location", "Status", "PlayerGatewayStatus")}
+    return {**state, "Status": OTHER_WORDS.get(location["Status"], location["Status"])}
 
 
 def end_fleet(ctx: Context, fleet: Doc) -> None:
@@ -102,14 +114,15 @@ def take_location_step(ctx: Context, doc: Doc) -> None:
     if step.target == GONE:
         FLEET_LOCATIONS(ctx).delete(location_id(doc["FleetId"], doc["Location"]))
         return
-    failure = CHECKS[step.target](ctx, fleet) if step.target in CHECKS else None
+    target = "ACTIVATING" if step.target == "CREATED" and has_game_servers(fleet) else step.target
+    failure = CHECKS[target](ctx, fleet) if target in CHECKS else None
     if failure is not None:
         add_event(ctx, fleet["FleetId"], *failure)
         move_location(ctx, fleet, location, "ERROR")
         return
-    move_location(ctx, fleet, location, step.target)
-    if step.target in FOLLOWED_BY:
-        FOLLOWED_BY[step.target](ctx, fleet, location)
+    move_location(ctx, fleet, location, target)
+    if target in FOLLOWED_BY:
+        FOLLOWED_BY[target](ctx, fleet, location)
 
 
 def _source_problem(ctx: Context, fleet: Doc) -> tuple[str, str] | None:
@@ -131,11 +144,20 @@ def _launch_problem(ctx: Context, fleet: Doc) -> tuple[str, str] | None:
     return "FLEET_VALIDATION_LAUNCH_PATH_NOT_FOUND", f"Failed to find a valid path: {', '.join(paths)}"
 
 
+def _launch_first(ctx: Context, fleet: Doc, location: Doc) -> None:
+    """Launch the first instances of a location; those of a container fleet are launched by its deployment."""
+    if not is_container(fleet):
+        follow_desired(ctx, fleet, location)
+
+
 def _finish(ctx: Context, fleet: Doc, location: Doc | None = None) -> None:
     """End a fleet that is being deleted when the last of its locations has ended."""
     if fleet["Status"] != "DELETING":
         return
     if all(other["Status"] == "TERMINATED" for other in locations_of(ctx, fleet["FleetId"])):
+        if is_container(fleet):
+            _forget(ctx, fleet)
+            return
         fleet["TerminationTime"] = ctx.now
         move_fleet(ctx, fleet, "TERMINATED")
 
@@ -144,6 +166,8 @@ def _forget(ctx: Context, fleet: Doc) -> None:
     """Remove a fleet and everything that is kept with it."""
     for location in locations_of(ctx, fleet["FleetId"]):
         FLEET_LOCATIONS(ctx).delete(location_id(fleet["FleetId"], location["Location"]))
+    for deployment in DEPLOYMENTS(ctx).find("FleetId", fleet["FleetId"]):
+        DEPLOYMENTS(ctx).delete(deployment.id)
     drop_events(ctx, fleet["FleetId"])
     drop_tags(ctx, fleet["FleetArn"])
     FLEETS(ctx).delete(fleet["FleetId"])
@@ -157,7 +181,7 @@ CHECKS: Mapping[str, Callable[[Context, Doc], tuple[str, str] | None]] = {
 """What must be so before a location of an EC2 fleet enters a state; an answer is the event of the failure."""
 
 FOLLOWED_BY: Mapping[str, Callable[[Context, Doc, Doc], None]] = {
-    "ACTIVATING": follow_desired,
+    "ACTIVATING": _launch_first,
     "TERMINATED": _finish,
 }
 """What else happens when a location has entered a state."""

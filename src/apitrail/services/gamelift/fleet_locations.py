@@ -29,6 +29,7 @@ from apitrail.services.gamelift.fleets_access import (
     get_location,
     has_source,
     is_anywhere,
+    is_container,
     require_active,
     source_of,
 )
@@ -64,7 +65,7 @@ def create_fleet_locations(ctx: Context, params: "CreateFleetLocationsInputTypeD
         check_custom_locations_exist(ctx, names)
     else:
         _check_ec2(ctx, fleet, names)
-    status = "ACTIVE" if is_anywhere(fleet) else "NEW"
+    status = "PENDING" if is_container(fleet) else "ACTIVE" if is_anywhere(fleet) else "NEW"
     states = [location_state(new_location(ctx, fleet, name, status)) for name in names]
     return {**ids_of(fleet), "LocationStates": states}
 
@@ -116,7 +117,7 @@ def delete_fleet_locations(ctx: Context, params: "DeleteFleetLocationsInputTypeD
 
 def _check_ec2(ctx: Context, fleet: Doc, names: Sequence[str]) -> None:
     check_aws_locations(ctx, names)
-    if not has_source(ctx, fleet):
+    if not is_container(fleet) and not has_source(ctx, fleet):
         raise NotReadyException(f"{source_of(fleet)} of fleet {fleet['FleetId']} was deleted.")
     check_instance_limit(ctx, fleet, names)
 

@@ -20,8 +20,8 @@ from apitrail.services.gamelift.fleet_rules import (
 )
 from apitrail.services.gamelift.fleets import ids_of
 from apitrail.services.gamelift.fleets_access import (
-    get_fleet,
     get_location,
+    get_plain_fleet,
     is_anywhere,
     put_fleet,
     refuse_ended,
@@ -46,7 +46,7 @@ def describe_fleet_port_settings(ctx: Context, params: "DescribeFleetPortSetting
 
     Nothing for a fleet that has ended, or an Anywhere fleet (inferred). Raises: NotFoundException (fleet, location).
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     ended = fleet["Status"] == "TERMINATED"
     result = {**ids_of(fleet), "InboundPermissions": [] if ended else fleet.get("_InboundPermissions", [])}
     if "Location" not in params:
@@ -69,7 +69,7 @@ def update_fleet_port_settings(ctx: Context, params: "UpdateFleetPortSettingsInp
     added: Sequence[Any] = params.get("InboundPermissionAuthorizations", ())
     removed: Sequence[Any] = params.get("InboundPermissionRevocations", ())
     check_permissions(added)
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     refuse_ended(fleet)
     if is_anywhere(fleet):
         raise InvalidRequestException(f"Fleet {fleet['FleetId']} is an Anywhere fleet; it has no port settings.")

@@ -9,7 +9,7 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift import processes
 from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.fleet_rules import check_process_count, with_defaults
-from apitrail.services.gamelift.fleets_access import get_fleet, is_anywhere, put_fleet, refuse_ended
+from apitrail.services.gamelift.fleets_access import get_plain_fleet, is_anywhere, put_fleet, refuse_ended
 from apitrail.services.operation import operation
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def describe_runtime_configuration(ctx: Context, params: "DescribeRuntimeConfigu
 
     Raises: NotFoundException.
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     ended = fleet["Status"] == "TERMINATED"
     return {"RuntimeConfiguration": {} if ended else fleet["_RuntimeConfiguration"]}
 
@@ -40,7 +40,7 @@ def update_runtime_configuration(ctx: Context, params: "UpdateRuntimeConfigurati
     """
     runtime = with_defaults(params["RuntimeConfiguration"])
     check_process_count(runtime)
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     refuse_ended(fleet, "ERROR")
     if not is_anywhere(fleet) and "ServerProcesses" not in runtime:
         raise InvalidRequestException("RuntimeConfiguration needs at least one entry of ServerProcesses.")

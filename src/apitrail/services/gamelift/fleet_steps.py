@@ -7,11 +7,13 @@ from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.fleet_events import add_event
-from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, put_fleet, put_location
+from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, is_container, put_fleet, put_location
 from apitrail.services.gamelift.room_waits import fleet_name, thing_changed
 from apitrail.services.gamelift.states import (
     ANYWHERE_FLEET,
     ANYWHERE_LOCATION,
+    CONTAINER_FLEET,
+    CONTAINER_LOCATION,
     FLEET,
     GONE,
     LOCATION,
@@ -23,6 +25,10 @@ from apitrail.store.resources import Doc
 
 FLEET_STEP = "gamelift/fleet-step"
 LOCATION_STEP = "gamelift/location-step"
+ACTIVATED = "gamelift/container-location-activating"
+DEPLOYMENT_CHECK = "gamelift/deployment-check"
+TOLD = {"ACTIVATING": ACTIVATED, "ACTIVE": DEPLOYMENT_CHECK}
+"""The timers by which a container fleet's deployment learns of its locations."""
 
 FLEET_TEXT = "Fleet {fleet} changed state to {status}"
 FLEET_TEXTS = {
@@ -36,11 +42,15 @@ LOCATION_TEXT = "Location {location} of fleet {fleet} changed state to {status}"
 
 def fleet_machine(fleet: Doc) -> Machine:
     """Return the states of a fleet of this kind."""
+    if is_container(fleet):
+        return CONTAINER_FLEET
     return ANYWHERE_FLEET if is_anywhere(fleet) else FLEET
 
 
 def location_machine(fleet: Doc) -> Machine:
     """Return the states of a location of a fleet of this kind."""
+    if is_container(fleet):
+        return CONTAINER_LOCATION
     return ANYWHERE_LOCATION if is_anywhere(fleet) else LOCATION
 
 
@@ -75,6 +85,8 @@ def move_location(ctx: Context, fleet: Doc, location: Doc, target: str) -> None:
     _say_open(ctx, fleet["FleetId"], target)
     doc = {"FleetId": fleet["FleetId"], "Location": location["Location"], "Status": target, "At": ctx.now}
     _plan(ctx, location_machine(fleet).timed(target), LOCATION_STEP, doc)
+    if is_container(fleet) and target in TOLD:
+        ctx.schedule(TOLD[target], doc, 0)
 
 
 def still_there(doc: Doc | None, timer: Doc) -> bool:

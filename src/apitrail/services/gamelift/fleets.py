@@ -27,9 +27,11 @@ from apitrail.services.gamelift.fleet_rules import (
 )
 from apitrail.services.gamelift.fleet_steps import move_fleet
 from apitrail.services.gamelift.fleets_access import (
+    PLAIN_WORD,
     find_fleet,
-    get_fleet,
+    get_plain_fleet,
     is_anywhere,
+    is_container,
     put_fleet,
     refuse_ended,
 )
@@ -113,21 +115,22 @@ def create_fleet(ctx: Context, params: "CreateFleetInputTypeDef") -> dict[str, A
     status = "ACTIVE" if anywhere and ctx.settings.gamelift.delay_scale == 0 else "NEW"
     move_fleet(ctx, fleet, status)
     tag_new(ctx, fleet["FleetArn"], params)
-    _warn_of_gateway(ctx, fleet)
+    warn_of_gateway(ctx, fleet)
     states = [location_state(new_location(ctx, fleet, name, status)) for name in names]
     return {"FleetAttributes": fleet, "LocationStates": states}
 
 
 @operation
 def describe_fleet_attributes(ctx: Context, params: "DescribeFleetAttributesInputTypeDef") -> dict[str, Any]:
-    """Return the fleets of the given ids, in their order, or a page of all.
+    """Return the fleets of the given ids, in their order, or a page of all, container fleets not among them.
 
     Unknown ones are left out. Raises: InvalidRequestException (bad token).
     Source: GameLift API Reference, DescribeFleetAttributes; that no NotFoundException comes was seen with other clients.
     """
     if "FleetIds" in params:
-        return {"FleetAttributes": find_fleets(ctx, params["FleetIds"])}
-    page, token = page_of(ctx, "DescribeFleetAttributes", params, FLEETS(ctx))
+        found = find_fleets(ctx, params["FleetIds"])
+        return {"FleetAttributes": [fleet for fleet in found if not is_container(fleet)]}
+    page, token = page_of(ctx, "DescribeFleetAttributes", params, FLEETS(ctx), where=("word", PLAIN_WORD))
     return {"FleetAttributes": page, "NextToken": token}
 
 
@@ -155,7 +158,7 @@ def update_fleet_attributes(ctx: Context, params: "UpdateFleetAttributesInputTyp
     Raises: NotFoundException; InvalidFleetStatusException (DELETING, TERMINATED); InvalidRequestException
     (AnywhereConfiguration for an EC2 fleet).
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     refuse_ended(fleet)
     if "AnywhereConfiguration" in params and not is_anywhere(fleet):
         raise InvalidRequestException(f"Fleet {fleet['FleetId']} is not an Anywhere fleet.")
@@ -176,7 +179,7 @@ def delete_fleet(ctx: Context, params: "DeleteFleetInputTypeDef") -> None:
     Raises: NotFoundException; InvalidRequestException unless it is ACTIVE or ERROR (the message is AWS's), or when a
     VPC that it is peered with has not authorized that.
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     if fleet["Status"] not in DELETABLE:
         raise InvalidRequestException(f"Cannot delete fleet {fleet['FleetId']} that is in status of {fleet['Status']}")
     check_may_end(ctx, fleet)
@@ -292,7 +295,7 @@ def _refuse_sdk_5(params: Params, reason: str) -> None:
             raise InvalidRequestException(f"{name} needs a build with server SDK 5; {reason}.")
 
 
-def _warn_of_gateway(ctx: Context, fleet: Doc) -> None:
+def warn_of_gateway(ctx: Context, fleet: Doc) -> None:
     """Note that there is no player gateway here, for a fleet that wants one."""
     if fleet.get("PlayerGatewayMode") not in OFF:
         text = "Player gateway is not available in this environment; players connect to the game servers"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apitrail.services.context import Context
-from apitrail.services.gamelift.arns import find_id
-from apitrail.services.gamelift.collections import ALIASES, BUILDS, FLEET_LOCATIONS, FLEETS, SCRIPTS
+from apitrail.services.gamelift.arns import FLEET_WORDS, find_id
+from apitrail.services.gamelift.collections import ALIASES, BUILDS, FLEET_LOCATIONS, FLEETS, SCRIPTS, word_of
 from apitrail.services.gamelift.errors import (
     InvalidFleetStatusException,
     InvalidRequestException,
@@ -18,6 +18,11 @@ from apitrail.services.gamelift.errors import (
 from apitrail.store.resources import Doc
 
 ENDED = ("DELETING", "TERMINATED")
+WORKING = ("ACTIVE", "UPDATING")
+"""States of a fleet or location in which it hosts sessions; a container fleet goes on while it is updated."""
+
+PLAIN_WORD, CONTAINER_WORD = FLEET_WORDS
+"""What the ids of EC2 and Anywhere fleets begin with, and those of container fleets."""
 
 
 def find_fleet(ctx: Context, text: str) -> Doc | None:
@@ -31,6 +36,22 @@ def get_fleet(ctx: Context, text: str) -> Doc:
     fleet = find_fleet(ctx, text)
     if fleet is None:
         raise NotFoundException(f"Fleet {text} was not found in {ctx.region}.")
+    return fleet
+
+
+def get_plain_fleet(ctx: Context, text: str) -> Doc:
+    """Return the fleet of an id or ARN, but no container fleet. Raises: NotFoundException."""
+    fleet = find_fleet(ctx, text)
+    if fleet is None or is_container(fleet):
+        raise NotFoundException(f"Fleet {text} was not found in {ctx.region}.")
+    return fleet
+
+
+def get_container_fleet(ctx: Context, text: str) -> Doc:
+    """Return the container fleet of an id or ARN. Raises: NotFoundException, also for fleets of other kinds."""
+    fleet = find_fleet(ctx, text)
+    if fleet is None or not is_container(fleet):
+        raise NotFoundException(f"Container fleet {text} was not found in {ctx.region}.")
     return fleet
 
 
@@ -66,8 +87,8 @@ def fleet_of_alias(ctx: Context, text: str) -> str:
 
 
 def require_active(fleet: Doc) -> None:
-    """Raise InvalidFleetStatusException unless the fleet is ACTIVE."""
-    if fleet["Status"] != "ACTIVE":
+    """Raise InvalidFleetStatusException unless the fleet is ACTIVE, or a container fleet that is being updated."""
+    if not is_working(fleet):
         raise InvalidFleetStatusException(
             f"Fleet {fleet['FleetId']} is in status {fleet['Status']}; it must be ACTIVE."
         )
@@ -83,7 +104,22 @@ def refuse_ended(fleet: Doc, *more: str) -> None:
 
 def is_anywhere(fleet: Doc) -> bool:
     """Return whether the fleet's computes belong to the user; it has no instances, ports and home location then."""
-    return bool(fleet["ComputeType"] == "ANYWHERE")
+    return bool(fleet.get("ComputeType") == "ANYWHERE")
+
+
+def is_container(fleet: Doc) -> bool:
+    """Return whether the fleet's instances run containers; its document is a ContainerFleet then."""
+    return word_of(fleet) == CONTAINER_WORD
+
+
+def has_game_servers(fleet: Doc) -> bool:
+    """Return whether a container fleet has a game server container group."""
+    return "GameServerContainerGroupDefinitionArn" in fleet
+
+
+def is_working(doc: Doc) -> bool:
+    """Return whether a fleet or a location hosts sessions."""
+    return doc["Status"] in WORKING
 
 
 def source_of(fleet: Doc) -> str:

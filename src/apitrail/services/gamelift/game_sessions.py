@@ -29,6 +29,7 @@ from apitrail.services.gamelift.fleets_access import (
     find_location,
     get_fleet,
     is_anywhere,
+    is_working,
     require_active,
     resolve_fleet,
 )
@@ -241,7 +242,7 @@ def _location_of(ctx: Context, fleet: Doc, asked: str | None) -> str:
     location = find_location(ctx, fleet, asked or ctx.region)
     if location is None:
         raise InvalidRequestException(f"Fleet {fleet['FleetId']} has no location {asked or ctx.region}.")
-    if location["Status"] != "ACTIVE":
+    if not is_working(location):
         raise InvalidFleetStatusException(
             f"Location {location['Location']} of fleet {fleet['FleetId']} is in status {location['Status']}; it must be "
             "ACTIVE."
@@ -251,7 +252,7 @@ def _location_of(ctx: Context, fleet: Doc, asked: str | None) -> str:
 
 def _check_creator(ctx: Context, fleet: Doc, creator_id: str | None) -> None:
     """Hold a creator to the fleet's ResourceCreationLimitPolicy, or to one session per second without one."""
-    policy = fleet.get("ResourceCreationLimitPolicy") or {}
+    policy = fleet.get("ResourceCreationLimitPolicy") or fleet.get("GameSessionCreationLimitPolicy") or {}
     allowed, minutes = policy.get("NewGameSessionsPerCreator", 0), policy.get("PolicyPeriodInMinutes", 0)
     limited = bool(allowed and minutes)
     if creator_id is None:

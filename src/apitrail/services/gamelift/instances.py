@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from apitrail.services.context import Context
 from apitrail.services.gamelift import processes
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS, INSTANCES, joined
+from apitrail.services.gamelift.container_settings import fingerprint
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleet_steps import move_location
 from apitrail.services.gamelift.fleets_access import (
     get_fleet,
     get_location,
     is_anywhere,
+    is_working,
     location_id,
     put_location,
 )
@@ -33,6 +35,8 @@ RETRY_S = 60.0
 """How long a scale-in waits before it looks again for instances without protected sessions."""
 
 HEX_DIGITS = 17
+CONTAINER_SYSTEM = "AMAZON_LINUX_2023"
+"""The operating system of container fleets' instances."""
 
 
 def follow_desired(ctx: Context, fleet: Doc, location: Doc) -> None:
@@ -75,10 +79,11 @@ def launch(ctx: Context, fleet: Doc, location: Doc) -> None:
         "InstanceId": f"i-{ctx.ids.hex(HEX_DIGITS)}",
         "IpAddress": ip_address,
         "DnsName": dns_name,
-        "OperatingSystem": fleet["OperatingSystem"],
+        "OperatingSystem": fleet.get("OperatingSystem", CONTAINER_SYSTEM),
         "Type": fleet["InstanceType"],
         "CreationTime": ctx.now,
         "Location": location["Location"],
+        "_Settings": fingerprint(fleet),
     }
     _move(ctx, instance, "PENDING")
 
@@ -121,7 +126,7 @@ def follow_again(ctx: Context, doc: Doc) -> None:
     """Go on with a scale-in that protected sessions held up."""
     fleet = FLEETS(ctx).get(doc["FleetId"])
     location = FLEET_LOCATIONS(ctx).get(location_id(doc["FleetId"], doc["Location"]))
-    if fleet is None or location is None or location["Status"] != "ACTIVE":
+    if fleet is None or location is None or not is_working(location):
         return
     location["_retrying"] = False
     put_location(ctx, location)
@@ -174,7 +179,7 @@ def _address(ctx: Context, fleet: Doc) -> tuple[str, str]:
         return "127.0.0.1", host
     if address.is_loopback:
         return host, "localhost"
-    if fleet["CertificateConfiguration"]["CertificateType"] == "GENERATED":
+    if fleet.get("CertificateConfiguration", {}).get("CertificateType") == "GENERATED":
         return host, f"{ctx.ids.hex(HEX_DIGITS)}.{ctx.region}.amazongamelift.com"
     return host, f"ec2-{host.replace('.', '-').replace(':', '-')}.compute.amazonaws.com"
 

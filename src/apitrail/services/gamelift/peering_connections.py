@@ -10,7 +10,7 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import FLEETS, PEERING_CONNECTIONS
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleet_events import add_event
-from apitrail.services.gamelift.fleets_access import ENDED, get_fleet, put_fleet
+from apitrail.services.gamelift.fleets_access import ENDED, get_plain_fleet, put_fleet
 from apitrail.services.gamelift.peering_authorizations import check_names, is_authorized
 from apitrail.services.gamelift.states import GONE, PEERING, delay
 from apitrail.services.operation import operation, timer
@@ -48,7 +48,7 @@ def create_vpc_peering_connection(ctx: Context, params: "CreateVpcPeeringConnect
     """
     account, vpc_id = params["PeerVpcAwsAccountId"], params["PeerVpcId"]
     check_names(account, vpc_id)
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     _check_fleet(fleet)
     _require_authorization(ctx, account, vpc_id)
     _check_others(fleet, connections_of(ctx, fleet["FleetId"]), vpc_id)
@@ -65,7 +65,7 @@ def describe_vpc_peering_connections(
     One that has failed is listed until it is deleted (inferred), so that one can see why. Raises: NotFoundException (fleet).
     """
     if "FleetId" in params:
-        found = connections_of(ctx, get_fleet(ctx, params["FleetId"])["FleetId"])
+        found = connections_of(ctx, get_plain_fleet(ctx, params["FleetId"])["FleetId"])
     else:
         found = [entry.doc for entry in PEERING_CONNECTIONS(ctx).all()]
     return {"VpcPeeringConnections": found}
@@ -77,7 +77,7 @@ def delete_vpc_peering_connection(ctx: Context, params: "DeleteVpcPeeringConnect
 
     Raises: NotFoundException (fleet; it has no such connection); InvalidRequestException (no valid authorization).
     """
-    fleet = get_fleet(ctx, params["FleetId"])
+    fleet = get_plain_fleet(ctx, params["FleetId"])
     connection = PEERING_CONNECTIONS(ctx).get(params["VpcPeeringConnectionId"])
     if connection is None or connection["FleetId"] != fleet["FleetId"]:
         raise NotFoundException(

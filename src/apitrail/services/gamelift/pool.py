@@ -62,6 +62,9 @@ def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
 
     Surplus ones are left alone: they are not replaced after their session.
     """
+    if "Groups" in host:
+        _start_groups(ctx, host)
+        return
     if ctx.settings.gamelift.run_processes or fleet["Status"] not in LAUNCHING:
         return
     wanted = Counter[str]()
@@ -169,6 +172,16 @@ def next_port(fleet: Doc, host: Doc) -> int:
     """Return the first port that the fleet lets in and that nothing on the host uses."""
     used = set(host["Ports"])
     return next(port for port in _ports(fleet) if port not in used)
+
+
+def _start_groups(ctx: Context, host: Doc) -> None:
+    """Start a virtual process for each game server container group that has none; containers are never really run."""
+    for name, port in host["Groups"]:
+        if port not in host["Ports"]:
+            process = start(ctx, host, ctx.ids.uuid(), port, virtual=True)
+            process["ComputeName"] = name
+            PROCESSES(ctx).put(process["ProcessId"], process)
+    put_host(ctx, host)
 
 
 def _ports(fleet: Doc) -> Iterator[int]:

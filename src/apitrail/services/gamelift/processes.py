@@ -11,7 +11,9 @@ from typing import NamedTuple
 from apitrail.services.context import Context
 from apitrail.services.gamelift import players, pool, sessions
 from apitrail.services.gamelift.collections import GAME_SESSIONS, HOSTS, PLAYER_SESSIONS, PROCESSES
+from apitrail.services.gamelift.container_computes import add_groups, remove_groups
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
+from apitrail.services.gamelift.fleets_access import is_container
 from apitrail.services.gamelift.process_facts import HOSTING, READY, host_id_of, place_of, session_count
 from apitrail.services.gamelift.session_facts import listing
 from apitrail.store.resources import Doc
@@ -88,6 +90,8 @@ def instance_started(ctx: Context, fleet: Doc, location: str, instance: Doc) -> 
     host = pool.add_host(
         ctx, fleet, location, instance["InstanceId"], instance["IpAddress"], instance.get("DnsName", "")
     )
+    if is_container(fleet):
+        add_groups(ctx, fleet, host, instance)
     pool.top_up(ctx, fleet, host)
 
 
@@ -97,6 +101,8 @@ def instance_stopped(ctx: Context, fleet: Doc, location: str, instance: Doc, *, 
     reason: the StatusReason of the sessions, INTERRUPTED for a Spot interruption. They end in transactions of
     their own that are due at once.
     """
+    if is_container(fleet):
+        remove_groups(ctx, instance)
     host_id = host_id_of(fleet["FleetId"], instance["InstanceId"])
     if not HOSTS(ctx).delete(host_id):
         return

@@ -197,6 +197,80 @@ PLAYER_SESSION = Machine(
     ),
 )
 
+CONTAINER_CREATION = ("PENDING", "CREATING", "CREATED", "ACTIVATING")
+
+# As for EC2 fleets, a container fleet's home location has the fleet's state.
+CONTAINER_FLEET = Machine(
+    "container fleet",
+    (
+        Step(GONE, "PENDING", "CreateContainerFleet", None, ("FLEET_CREATED", "FLEET_STATE_PENDING")),
+        Step("PENDING", "CREATING", "the creation starts", None, ("FLEET_STATE_CREATING",)),
+        Step("CREATING", "CREATED", "it has no game server container group", None, ("FLEET_STATE_CREATED",)),
+        Step("CREATING", "ACTIVATING", "its first instances are launched", None, ("FLEET_STATE_ACTIVATING",)),
+        Step("CREATED", "ACTIVATING", "it gets a game server container group", None, ("FLEET_STATE_ACTIVATING",)),
+        Step("ACTIVATING", "ACTIVE", "one of its containers is ready", None, ("FLEET_STATE_ACTIVE",)),
+        Step("ACTIVATING", "CREATED", "its first deployment failed", None, ("FLEET_STATE_CREATED",)),
+        Step("ACTIVE", "UPDATING", "a deployment begins", None, ("FLEET_STATE_UPDATING",)),
+        Step("UPDATING", "ACTIVE", "the deployment has ended", None, ("FLEET_STATE_ACTIVE",)),
+        Step("CREATED", "DELETING", "DeleteContainerFleet"),
+        Step("ACTIVE", "DELETING", "DeleteContainerFleet"),
+        Step("DELETING", GONE, "all its locations are terminated"),
+    ),
+)
+
+CONTAINER_LOCATION = Machine(
+    "container fleet location",
+    (
+        Step(GONE, "PENDING", "CreateContainerFleet, CreateFleetLocations", None, ("LOCATION_STATE_PENDING",)),
+        Step("PENDING", "CREATING", "the creation starts", 1.0, ("LOCATION_STATE_CREATING",)),
+        Step("CREATING", "CREATED", "its fleet has no game server container group", 2.0, ("LOCATION_STATE_CREATED",)),
+        Step("CREATING", "ACTIVATING", "its fleet has one", None, ("LOCATION_STATE_ACTIVATING",)),
+        Step("CREATED", "ACTIVATING", "its fleet gets one", None, ("LOCATION_STATE_ACTIVATING",)),
+        Step("ACTIVATING", "ACTIVE", "one of its containers is ready", None, ("LOCATION_STATE_ACTIVE",)),
+        Step("ACTIVATING", "CREATED", "the first deployment failed", None, ("LOCATION_STATE_CREATED",)),
+        Step("ACTIVE", "UPDATING", "a deployment begins", None, ("LOCATION_STATE_UPDATING",)),
+        Step("UPDATING", "ACTIVE", "the deployment has ended", None, ("LOCATION_STATE_ACTIVE",)),
+        *(
+            Step(state, "DELETING", "DeleteContainerFleet, DeleteFleetLocations", None, ("LOCATION_STATE_DELETING",))
+            for state in (*CONTAINER_CREATION, "ACTIVE", "UPDATING")
+        ),
+        Step("DELETING", "TERMINATED", "its instances are gone", 2.0, ("LOCATION_STATE_DELETED",)),
+        Step("TERMINATED", GONE, "it is no longer kept", 60.0),
+    ),
+)
+
+GROUP_VERSION = Machine(
+    "container group definition",
+    (
+        Step(GONE, "COPYING", "CreateContainerGroupDefinition, UpdateContainerGroupDefinition"),
+        Step("COPYING", "READY", "its images would have been copied", 1.0),
+        Step("COPYING", "FAILED", "an ImageUri cannot be that of an image"),
+        Step("COPYING", GONE, "DeleteContainerGroupDefinition"),
+        Step("READY", GONE, "DeleteContainerGroupDefinition"),
+        Step("FAILED", GONE, "DeleteContainerGroupDefinition, or five minutes have passed"),
+    ),
+)
+
+DEPLOYMENT = Machine(
+    "deployment",
+    (
+        Step(GONE, "PENDING", "CreateContainerFleet, UpdateContainerFleet, a new version of a definition"),
+        Step("PENDING", "IN_PROGRESS", "the deployment starts", 1.0),
+        Step("IN_PROGRESS", "COMPLETE", "it was validated and all instances were replaced", 2.0),
+        Step("IN_PROGRESS", "IMPAIRED", "validation failed, with ImpairmentStrategy MAINTAIN"),
+        Step("IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "validation failed, with ImpairmentStrategy ROLLBACK"),
+        Step("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "the former settings are back", 2.0),
+        *(
+            Step(state, "CANCELLED", "another deployment begins, or the fleet is deleted")
+            for state in ("PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+        ),
+        *(
+            Step(state, GONE, "its fleet is gone, or 100 newer ones are kept")
+            for state in ("COMPLETE", "IMPAIRED", "ROLLBACK_COMPLETE", "CANCELLED")
+        ),
+    ),
+)
+
 SERVER_GROUP = Machine(
     "game server group",
     (
@@ -273,6 +347,10 @@ MACHINES = (
     INSTANCE,
     GAME_SESSION,
     PLAYER_SESSION,
+    CONTAINER_FLEET,
+    CONTAINER_LOCATION,
+    GROUP_VERSION,
+    DEPLOYMENT,
     SERVER_GROUP,
     GAME_SERVER,
     PEERING,

@@ -33,6 +33,8 @@ GONE_STATES = ("DELETE_SCHEDULED", "DELETING", "TERMINATED")
 TAGGED: Mapping[str, Collection] = {
     "alias": collections.ALIASES,
     "build": collections.BUILDS,
+    "containerfleet": collections.FLEETS,
+    "containergroupdefinition": collections.GROUP_DEFINITIONS,
     "fleet": collections.FLEETS,
     "gameservergroup": collections.SERVER_GROUPS,
     "gamesessionqueue": collections.QUEUES,
@@ -141,7 +143,7 @@ def _tagged_arn(ctx: Context, text: str) -> str:
     found = split_arn(ctx, text)
     if found is None:
         raise NotFoundException(f"Resource {text} was not found in {ctx.region}.")
-    kind, id = found
+    kind, id = found[0], found[1].partition(":")[0]
     if kind not in TAGGED:
         raise InvalidRequestException(f"{KIND_NAMES[kind]} {id} cannot have tags.")
     resource = TAGGED[kind](ctx).get(id)

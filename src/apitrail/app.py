@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from apitrail import __version__
 from apitrail.archive.index import EventIndex, Indexer
-from apitrail.clock import Clock, SystemClock
+from apitrail.clock import Clock, MovableClock, SystemClock, VirtualClock
 from apitrail.errors import JournalUnavailable, ServiceError, SettingsError
 from apitrail.gateway.broadcast import Broadcast
 from apitrail.gateway.effects import EffectRunner
@@ -267,6 +267,13 @@ class App:
         caller = self.pipeline.authenticate(arrival, body_sha256=EMPTY_SHA256).caller
         assert caller is not None
         return caller.principal, caller.region
+
+    def advance_clock(self, seconds: float) -> datetime:
+        """Set the clock of a `dev` server forward, let everybody do what has become due, and return the new time."""
+        assert isinstance(self.clock, MovableClock | VirtualClock)
+        self.clock.advance(seconds)
+        self._scheduler.poke_all()
+        return self.clock.now()
 
     def sns_certificate(self, name: str) -> bytes | None:
         """Return a certificate that notifications are signed by, by its file name, or None."""

@@ -25,6 +25,25 @@ class SystemClock:
         return time.monotonic()
 
 
+class MovableClock(SystemClock):
+    """The machine's clock, set forward by hand: time passes as usual, and days pass at once. For `dev`."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def now(self) -> datetime:
+        """Return the wall-clock time in UTC, as far ahead as the clock was set."""
+        return super().now() + timedelta(seconds=self._ahead_s)
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment, those included that were skipped."""
+        return super().monotonic() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        """Set forward."""
+        self._ahead_s += seconds
+
+
 class VirtualClock:
     """A clock that stands still until it is moved; for tests and for replays."""
 

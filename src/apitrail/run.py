@@ -11,6 +11,7 @@ import uvloop
 
 from apitrail import __version__
 from apitrail.app import App
+from apitrail.clock import MovableClock
 from apitrail.gateway.own import OwnEndpoints
 from apitrail.gateway.server import Server
 from apitrail.gateway.serving import listen, serve, write_private, write_server_file
@@ -53,7 +54,12 @@ def run_server(
     Raises: SettingsError for a data directory that cannot be used; PortInUse.
     """
     with listen(settings.server.host, settings.server.port) as listener:
-        app = App(settings, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
+        app = App(
+            settings,
+            clock=MovableClock() if dev else None,
+            ids=None if seed is None else seeded_ids(seed),
+            is_dev=dev,
+        )
         facts = _prepare(app, listener.getsockname()[1], region)
         application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics)
         uvloop.run(serve(application, app, listener, settings.server, lambda: on_ready(facts)))

@@ -1,8 +1,8 @@
 """The server's own endpoints, below /_apitrail/: an underscore cannot begin a bucket name, so nothing clashes.
 
 health, ready, metrics, info, and the certificates of sns/ are open; status and events are signed with the caller's AWS keys
-and need the right to look up events; service-call is there in `dev` only, and makes a call as an AWS service makes it on
-behalf of an account.
+and need the right to look up events. Two are there in `dev` only: service-call makes a call as an AWS service makes it on
+behalf of an account, clock sets the server's time forward.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ TAIL_SCAN_ROWS = 20_000
 BATCH = 500
 SEQ_MAX = 2**62
 BODY_MAX = 1024 * 1024
+ADVANCE_MAX_S = 20 * 366 * 86_400
 SERVICE_ROLE_NAMES = {"autoscaling": "AutoScaling", "gamelift": "GameLift", "cloudtrail": "CloudTrail"}
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -62,6 +63,8 @@ class Host(Protocol):
     async def status(self) -> dict[str, Any]: ...
     def figures(self) -> None: ...
 
+    def advance_clock(self, seconds: float) -> datetime: ...
+
     def sns_certificate(self, name: str) -> bytes | None: ...
 
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
@@ -85,6 +88,7 @@ class OwnEndpoints:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._open = {"health": self._health, "ready": self._ready, "metrics": self._metrics, "info": self._info}
+        self._dev = {"service-call": self._service_call, "clock": self._clock}
 
     async def __call__(self, request: HttpRequest, chunks: AsyncIterator[bytes], send: Send) -> None:
         """Answer one request."""
@@ -98,8 +102,8 @@ class OwnEndpoints:
                 await self._events(request, send)
             elif name == "status":
                 await self._status(request, send)
-            elif name == "service-call" and self._host.is_dev and request.method == "POST":
-                await self._service_call(await read_body(chunks, BODY_MAX), send)
+            elif name in self._dev and self._host.is_dev and request.method == "POST":
+                await self._dev[name](await read_body(chunks, BODY_MAX), send)
             else:
                 await _answer(
                     send, 404, {"error": {"code": "not-found", "message": f"there is no /_apitrail/{name[:80]}"}}
@@ -152,6 +156,15 @@ class OwnEndpoints:
             wanted = "servicePrincipal, account, region, service, operation, params"
             raise ServiceError(f"expected a JSON object with {wanted}: {error}", code="bad-request") from error
         await _answer(send, 200, result)
+
+    async def _clock(self, body: bytes, send: Send) -> None:
+        try:
+            seconds = float(orjson.loads(body)["advance_s"])
+            if not 0 <= seconds <= ADVANCE_MAX_S:
+                raise ValueError(f"{seconds} is not between 0 and {ADVANCE_MAX_S}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError(f"expected a JSON object with advance_s: {error}", code="bad-request") from error
+        await _answer(send, 200, {"now": self._host.advance_clock(seconds).isoformat()})
 
     async def _events(self, request: HttpRequest, send: Send) -> None:
         """Stream the caller's events as they are committed, one JSON object a line; a blank line is a heartbeat."""

@@ -38,6 +38,11 @@ class Scheduler:
         if event is not None:
             event.set()
 
+    def poke_all(self) -> None:
+        """Say that every worker may have something to do, as time has jumped."""
+        for event in self._poked.values():
+            event.set()
+
     async def stop(self) -> None:
         """Let nothing begin any more, and wait for what runs to be cancelled."""
         for task in self._tasks:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -273,3 +274,21 @@ def test_a_service_call_without_an_object_is_refused(door: Door, body: bytes) ->
 def test_a_service_call_that_is_too_large_is_refused(door: Door) -> None:
     door.app.is_dev = True
     assert ask(door, "service-call", "POST", b" " * (own.BODY_MAX + 1))[0] == 413
+
+
+def test_the_clock_is_set_forward_in_dev_only(door: Door) -> None:
+    body = orjson.dumps({"advance_s": 86_400})
+    assert ask(door, "clock", "POST", body)[0] == 404
+    door.app.is_dev = True
+    before = door.app.clock.now()
+    status, answer = ask(door, "clock", "POST", body)
+    assert (status, answer["now"]) == (200, (before + timedelta(days=1)).isoformat())
+    assert door.app.clock.now() - before == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"advance_s": -1}', b'{"advance_s": 1e99}', b'{"advance_s": []}']
+)
+def test_a_clock_goes_neither_back_nor_out_of_reach(door: Door, body: bytes) -> None:
+    door.app.is_dev = True
+    assert ask(door, "clock", "POST", body)[0] == 400

@@ -321,7 +321,9 @@ PLACEMENT = Machine(
         Step("PENDING", "FULFILLED", "its game session is ACTIVE"),
         Step("PENDING", "CANCELLED", "StopGameSessionPlacement, before it has a game session"),
         Step("PENDING", "TIMED_OUT", "the timeout of its queue has passed"),
-        Step("PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"),
+        Step(
+            "PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"
+        ),
         *(Step(state, GONE, "30 days have passed") for state in ("FULFILLED", "CANCELLED", "TIMED_OUT", "FAILED")),
     ),
 )
@@ -333,7 +335,9 @@ PLACEMENT = Machine(
         Step("PENDING", "FULFILLED", "its game session is ACTIVE"),
         Step("PENDING", "CANCELLED", "StopGameSessionPlacement, before it has a game session"),
         Step("PENDING", "TIMED_OUT", "the timeout of its queue has passed"),
-        Step("PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"),
+        Step(
+            "PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"
+        ),
         *(Step(state, GONE, "30 days have passed") for state in ("FULFILLED", "CANCELLED", "TIMED_OUT", "FAILED")),
     ),
 )

@@ -63,7 +63,9 @@ class Door:
         made = self.app.first_account()
         assert made is not None
         self.root = made
-        self.server = Server(self.app, self.app.pipeline, OwnEndpoints(self.app), self.app.metrics)
+        self.server = Server(
+            self.app, self.app.pipeline, OwnEndpoints(self.app), self.app.metrics, self.app.game_servers
+        )
         self._seen = 0
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from apitrail.gateway.broadcast import Broadcast
 from apitrail.gateway.effects import EffectRunner
 from apitrail.gateway.perform import Performer
 from apitrail.gateway.pipeline import Pipeline
+from apitrail.gateway.sdk_socket import SdkSocket
 from apitrail.gateway.security import SecurityLog
 from apitrail.identity.credentials import Credential
 from apitrail.identity.principal import Principal
@@ -29,6 +30,7 @@ from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
+from apitrail.services.links import Links
 from apitrail.services.registry import SERVICES
 from apitrail.services.s3.sweeping import LifecycleWorker
 from apitrail.services.sns.courier import Courier
@@ -55,6 +57,8 @@ from apitrail.wire.models import service_model
 from apitrail.wire.route import Router
 from apitrail.workers.game_events import SERVICE as GAMELIFT
 from apitrail.workers.game_events import GameEvents
+from apitrail.workers.match_engine import ChildEngine, LocalEngine
+from apitrail.workers.matchmaking import Matchmaking
 from apitrail.workers.pruner import Pruner
 from apitrail.workers.scheduler import Scheduler, Worker
 from apitrail.workers.timers import TimerWorker
@@ -91,6 +95,7 @@ class App:
         self.metrics = Metrics()
         self.grown = Broadcast()
         self.arrivals = Arrivals()
+        self.links = Links()
         self.stopping = False
         self.data_dir = Path(settings.data)
         self.staging_dir = self.data_dir / "staging"
@@ -110,6 +115,7 @@ class App:
         self.pipeline = Pipeline(
             self, self._router, self.credentials, SERVICES, self._performer, self.metrics, self._security
         )
+        self.game_servers = SdkSocket(self, self._security)
         self.deliverer = Deliverer(
             self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics
         )
@@ -125,6 +131,8 @@ class App:
         )
         self.courier = Courier(self)
         self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)
+        engine = ChildEngine() if isinstance(self.clock, SystemClock) else LocalEngine(self.clock)
+        self.matchmaking = Matchmaking(self, engine)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -136,6 +144,7 @@ class App:
             self.courier,
             Notifier(self.database, partial(publish_for_service, self, CLOUDTRAIL), self.clock),
             self._make_game_events(),
+            self.matchmaking,
             self.digester,
             Insights(self.database, self.settings.insights, self.clock, self.ids, self.grown.grown),
             *make_feeds(self.database, self.settings, self.clock),
@@ -152,6 +161,7 @@ class App:
     async def start(self) -> None:
         """Let the workers begin."""
         await asyncio.to_thread(self._sweep)
+        await self.game_servers.start()
         self._scheduler.start()
 
     def quiesce(self) -> None:
@@ -159,6 +169,7 @@ class App:
         self.stopping = True
         self.grown.grown()
         self.arrivals.close()
+        self.links.end_all()
 
     async def stop(self) -> None:
         """Let the workers end, deliver what is there as far as buckets take it in time, and close the files."""
@@ -171,7 +182,8 @@ class App:
         await self.close()
 
     async def close(self) -> None:
-        """Close the files."""
+        """End what runs beside the server and close the files."""
+        await self.matchmaking.close()
         await self.database.close()
         self.index.close()
         self.courier.close()
@@ -242,6 +254,10 @@ class App:
             raise outcome.error
         return outcome.result
 
+    def authorise(self, call: Call, principal: Principal) -> None:
+        """Raise the service's denial unless the principal's policies allow the call."""
+        self._performer.authorise(SERVICES[call.service], call, principal)
+
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request that has its whole body."""
         return await self.pipeline(self.pipeline.arrive(request))
@@ -301,6 +317,7 @@ class App:
         """Bring the figures up to date that nobody counts as it happens."""
         self.metrics.dropped.labels("batch").inc(self.database.lost - self._losses_counted)
         self._losses_counted = self.database.lost
+        self.metrics.game_servers.set(self.links.count)
         self.metrics.journal_bytes.set(self.database.size())
         known = self.deliverer.follower.segments().values()
         oldest = [one.oldest for segments in known for one in segments if one.oldest is not None]

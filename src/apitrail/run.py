@@ -3,18 +3,24 @@
 import asyncio
 import gc
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from apitrail import __version__
 from apitrail.app import App
 from apitrail.clock import MovableClock
+from apitrail.errors import SettingsError
+from apitrail.gateway.certificate import own_certificate
 from apitrail.gateway.own import OwnEndpoints
+from apitrail.gateway.sdk_socket import only_game_servers
 from apitrail.gateway.server import Server
-from apitrail.gateway.serving import listen, serve, write_private, write_server_file
+from apitrail.gateway.serving import Door, PortInUse, listen, serve, write_private, write_server_file
 from apitrail.ids import seeded_ids
 from apitrail.settings import Settings
 
@@ -22,6 +28,7 @@ SERVER_FILE = "server.json"
 CREDENTIALS_FILE = "credentials"
 DEFAULT_REGION = "us-west-2"
 ACCOUNT_DIGITS = 12
+PORT_MAX = 65535
 YOUNG_OBJECTS = 20_000
 YOUNG_ROUNDS = 20
 
@@ -53,18 +60,48 @@ def run_server(
     on_ready: told once, when calls are answered. seed: makes ids repeatable, for throw-away servers only.
     Raises: SettingsError for a data directory that cannot be used; PortInUse.
     """
-    with listen(settings.server.host, settings.server.port) as listener:
-        app = App(
-            settings,
-            clock=MovableClock() if dev else None,
-            ids=None if seed is None else seeded_ids(seed),
-            is_dev=dev,
-        )
-        facts = _prepare(app, listener.getsockname()[1], region)
-        application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics)
-        uvloop.run(serve(application, app, listener, settings.server, lambda: on_ready(facts)))
+    with listen(settings.server.host, settings.server.port) as listener, _listen_to_games(settings, listener) as games:
+        settings = _with_ports(settings, _port(listener), _port(games))
+        clock = MovableClock() if dev else None
+        app = App(settings, clock=clock, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
+        facts = _prepare(app, _port(listener), region)
+        _spare_the_collector()
+        uvloop.run(serve(_doors(app, listener, games), app, settings, lambda: on_ready(facts)))
     (facts.data / SERVER_FILE).unlink(missing_ok=True)
     return 0
+
+
+def _listen_to_games(settings: Settings, listener: socket.socket) -> socket.socket:
+    """Return the socket of the port where game servers connect by TLS. Raises: SettingsError for one that is taken."""
+    wanted, host = settings.gamelift.sdk_tls_port, settings.server.host
+    try:
+        return listen(host, wanted or min(_port(listener) + 1, PORT_MAX))
+    except PortInUse as error:
+        if wanted:
+            raise SettingsError(str(error), where="gamelift.sdk_tls_port") from error
+        return listen(host, 0)
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def _with_ports(settings: Settings, port: int, sdk_tls_port: int) -> Settings:
+    """Return the settings with the ports that are really listened on."""
+    server = msgspec.structs.replace(settings.server, port=port)
+    gamelift = msgspec.structs.replace(settings.gamelift, sdk_tls_port=sdk_tls_port)
+    return msgspec.structs.replace(settings, server=server, gamelift=gamelift)
+
+
+def _doors(app: App, listener: socket.socket, games: socket.socket) -> list[Door]:
+    """Return the gateway's port, and the one where game servers connect by TLS, with a certificate of our own if need be."""
+    server = app.settings.server
+    given = (server.tls_certificate_file, server.tls_key_file)
+    names = [name for name in (server.advertised_host, server.host) if name and name != "0.0.0.0"]
+    own = "" if given[0] else str(own_certificate(app.data_dir, names, app.clock, app.ids))
+    application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics, app.game_servers)
+    secure = given if given[0] else (own, own)
+    return [Door(application, listener, *given), Door(partial(only_game_servers, app.game_servers), games, *secure)]
 
 
 def _spare_the_collector() -> None:

@@ -158,12 +158,19 @@ class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     Deadlines always run in full. run_processes: start real game servers; without it virtual ones answer at once.
     instances_max: instances per type and location. lenient: give CreateBuild a default operating system.
     game_server_health_s: how long a FleetIQ game server may say nothing of its health before it is deregistered; 0: for ever.
+    computes_max: registered computes per Anywhere fleet. sdk_connections_max: game servers connected at a time.
+    sdk_tls_port: where they connect by wss, besides ws on the server's own port; 0 takes the port after the server's, or a free
+    one when that is taken. sdk_scheme: what RegisterCompute tells them to use.
     """
 
     delay_scale: Share = 1.0
     run_processes: bool = False
     instances_max: Count = 20
     lenient: bool = False
+    computes_max: Count = 1000
+    sdk_connections_max: Count = 1000
+    sdk_tls_port: Port = 0
+    sdk_scheme: Literal["ws", "wss"] = "ws"
     game_server_health_s: Share = 0.0
 
 

@@ -16,6 +16,7 @@ class Metrics:
         self.recorded = Counter("apitrail_events_recorded", "Events in the journal.", ("category",), registry=here)
         self.dropped = Counter("apitrail_events_dropped", "Answered without a record.", ("reason",), registry=here)
         self.auth_failures = Counter("apitrail_auth_failures", "Callers not let in.", ("reason",), registry=here)
+        self.game_servers = Gauge("apitrail_game_servers_connected", "Connections of the server SDK.", registry=here)
         self.journal_bytes = Gauge("apitrail_journal_bytes", "Size of the journal file.", registry=here)
         self.journal_oldest = Gauge(
             "apitrail_journal_oldest_seconds", "Age of the oldest event that is not sealed.", registry=here

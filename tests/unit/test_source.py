@@ -39,7 +39,7 @@ def test_every_package_that_is_imported_is_a_dependency() -> None:
     used = set().union(*(modules(path) for path in FILES)) - set(sys.stdlib_module_names)
     used = {PACKAGES.get(name, name) for name in used if not name.startswith("mypy_boto3_")}
     assert used <= wanted
-    assert wanted - used <= {"uvloop", "httptools", "rich", "cryptography", "apitrail"}
+    assert wanted - used <= {"uvloop", "httptools", "websockets", "rich", "cryptography", "apitrail"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

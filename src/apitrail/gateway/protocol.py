@@ -1,13 +1,16 @@
-"""HTTP connections with bounds: uvicorn's own protocol takes a head of any size and waits for it forever.
+"""Connections with bounds: uvicorn's own protocol takes a head of any size and waits for it forever.
 
 A request's head, its trailer and the frame of its chunks are bounded in bytes; a head must be whole in time, a body must not
-stop arriving, and only a few requests may be sent ahead of their answers.
+stop arriving, and only a few requests may be sent ahead of their answers. What becomes a WebSocket owes nothing of that any
+more; uvicorn's protocol for it logs the URL, which holds secrets here, so its log is silent.
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_BYTES_MAX = 64 * 1024
 HEAD_S = 20.0
@@ -71,6 +74,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._owe(None)
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._owe(None)
+        super().handle_websocket_upgrade()
+
     def _owe(self, seconds: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -79,3 +87,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class QuietWebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket whose URL appears in no log."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.logger = self.conn.logger = SILENT
+        self.conn.debug = False
+
+
+def _silent() -> logging.Logger:
+    logger = logging.Logger("apitrail.silent", logging.CRITICAL + 1)
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+SILENT = _silent()

@@ -45,6 +45,21 @@ class SecurityLog:
         }
         self._log.warning(orjson.dumps(line).decode())
 
+    def refused_process(self, peer: str, reason: str, message: str, fleet: str, compute: str, process_id: str) -> None:
+        """Note a game server that was not let in, with the exact reason; its token or signature is not known here."""
+        self._metrics.auth_failures.labels(reason).inc()
+        line = {
+            "time": self._clock.now().isoformat(timespec="milliseconds"),
+            "reason": reason,
+            "message": message[:TEXT_MAX],
+            "sourceIPAddress": peer,
+            "service": "gamelift",
+            "fleet": fleet[:TEXT_MAX],
+            "compute": compute[:TEXT_MAX],
+            "process": process_id[:TEXT_MAX],
+        }
+        self._log.warning(orjson.dumps(line).decode())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

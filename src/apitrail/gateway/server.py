@@ -17,6 +17,7 @@ from apitrail.wire.http import HttpRequest, HttpResponse, TlsFacts
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OWN = b"/_apitrail/"
 BODILESS = (204, 304)
@@ -30,14 +31,19 @@ class ClientGone(Exception):
 class Server:
     """The application that uvicorn runs."""
 
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, own: OwnEndpoints, metrics: Metrics) -> None:
+    def __init__(
+        self, runtime: Runtime, pipeline: Pipeline, own: OwnEndpoints, metrics: Metrics, sockets: Sockets
+    ) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._pipeline = pipeline
         self._own = own
+        self._sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
         if scope["type"] != "http":
             return
         request = _head(scope, receive)

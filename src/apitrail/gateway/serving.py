@@ -6,19 +6,24 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 import uvicorn
 
-from apitrail import settings
-from apitrail.gateway.protocol import BoundedProtocol
+from apitrail.gateway.protocol import BoundedProtocol, QuietWebSocket
+from apitrail.gateway.sdk_frames import FRAME_BYTES_MAX
+from apitrail.settings import Settings
 
 log = logging.getLogger("apitrail")
 BACKLOG = 512
 KEEP_ALIVE_S = 75
+PING_S = 30.0
+PONG_S = 60.0
+"""How long a WebSocket's peer may take to answer a ping; a game may stand still for a while."""
+
 STARTED_POLL_S = 0.005
 PRIVATE = 0o600
 
@@ -67,51 +72,61 @@ class Life(Protocol):
     async def stop(self) -> None: ...
 
 
-async def serve(
-    application: Application,
-    life: Life,
-    listener: socket.socket,
-    settings: settings.Server,
-    on_ready: Callable[[], None],
-) -> None:
+class Door(NamedTuple):
+    """A port that is served. certificate, key: PEM files for TLS 1.2 or newer, or empty for none."""
+
+    application: Application
+    listener: socket.socket
+    certificate: str = ""
+    key: str = ""
+
+
+async def serve(doors: Sequence[Door], life: Life, settings: Settings, on_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way, and end. on_ready: calls are answered."""
-    server = QuietServer(_config(application, settings))
+    servers = [QuietServer(_config(door, settings)) for door in doors]
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await life.start()
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not running.done():
+    listening = [server.serve(sockets=[door.listener]) for door, server in zip(doors, servers, strict=True)]
+    running = asyncio.ensure_future(asyncio.gather(*listening))
+    while not all(server.started for server in servers) and not running.done():
         await asyncio.sleep(STARTED_POLL_S)
     on_ready()
     waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((waiting, running), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     life.quiesce()
-    server.should_exit = True
+    for server in servers:
+        server.should_exit = True
     await running
     await life.stop()
 
 
-def _config(application: Application, settings: settings.Server) -> uvicorn.Config:
+def _config(door: Door, settings: Settings) -> uvicorn.Config:
     """Return how uvicorn runs here: nothing of the caller is believed that the connection does not show."""
+    server = settings.server
     return uvicorn.Config(
-        application,
+        door.application,
         loop="none",
         http=BoundedProtocol,
-        ws="none",
+        ws=QuietWebSocket,
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PONG_S,
+        ws_per_message_deflate=False,
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        limit_concurrency=settings.connections_max,
+        limit_concurrency=server.connections_max + settings.gamelift.sdk_connections_max,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, int(settings.shutdown_timeout_s)),
-        ssl_certfile=settings.tls_certificate_file or None,
-        ssl_keyfile=settings.tls_key_file or None,
+        timeout_graceful_shutdown=max(1, int(server.shutdown_timeout_s)),
+        ssl_certfile=door.certificate or None,
+        ssl_keyfile=door.key or None,
     )
 
 

@@ -88,7 +88,7 @@ def authenticate(
     credential = credentials.find(scope.access_key)
     if credential is None:
         if permissive:
-            return _guest(scope.access_key, scope.region, scope.service, scope)
+            return guest(scope.access_key, scope.region, scope.service, scope)
         raise refusal("unknown-key", family, access_key=scope.access_key)
     claim = _claim(request, scope, family)
     if not credential.active:
@@ -111,12 +111,13 @@ def _without_scope(
         raise refusal("unsigned", family_of_request(request))
     credential = credentials.find(claim.access_key)
     if credential is None and permissive:
-        return _guest(claim.access_key, sigv2.REGION, "s3", None)
+        return guest(claim.access_key, sigv2.REGION, "s3", None)
     known = sigv2.check(request, claim, credential, now, virtual_bucket)
     return Authenticated(known.principal, sigv2.REGION, "s3", claim.access_key, known, b"", None)
 
 
-def _guest(access_key: str, region: str, service: str, scope: Scope | None) -> Authenticated:
+def guest(access_key: str, region: str, service: str, scope: Scope | None) -> Authenticated:
+    """Return who an unknown key stands for in permissive mode: root of the account that it names, or of 000000000000."""
     account = access_key if _ACCOUNT.fullmatch(access_key) else ANONYMOUS_ACCOUNT
     principal = Principal("Root", account, f"arn:aws:iam::{account}:root", account, access_key=access_key)
     return Authenticated(principal, region, service, access_key, None, b"", scope)
@@ -158,7 +159,8 @@ def _from_http_date(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parse_time(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
+    """Return the time of a text like 20260304T091500Z, or None."""
     match = _BASIC_TIME.fullmatch(text)
     if match is None:
         return None
@@ -170,7 +172,7 @@ def _parse_time(text: str) -> datetime | None:
 
 
 def _check_time(claim: _Claim, now: datetime, permissive: bool) -> None:
-    at, key = _parse_time(claim.at), claim.scope.access_key
+    at, key = parse_time(claim.at), claim.scope.access_key
     if at is None:
         message = "The request must carry its time in X-Amz-Date, as in 20260304T091500Z."
         raise refusal("malformed", claim.family, message, access_key=key)

@@ -11,6 +11,7 @@ from apitrail.ids import Ids
 from apitrail.objects.bucket import Bucket
 from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
+from apitrail.services.links import Links
 from apitrail.settings import Settings
 from apitrail.store.database import Database
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    index: of the event history. arrivals: where long polls wait. key: a secret of this store, for opaque tokens.
+    index: of the event history. arrivals: where long polls wait. links: connected game servers.
+    key: a secret of this store, for opaque tokens.
     data_dir: the data directory. staging_dir: for bodies that arrive.
     """
 
@@ -36,6 +38,8 @@ class Runtime(Protocol):
     def index(self) -> EventIndex: ...
     @property
     def arrivals(self) -> Arrivals: ...
+    @property
+    def links(self) -> Links: ...
     @property
     def key(self) -> bytes: ...
     @property

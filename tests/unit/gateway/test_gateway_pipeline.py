@@ -195,13 +195,12 @@ def test_a_store_that_gives_up_is_503_and_leaves_no_record(door: Door, monkeypat
 
 
 def test_an_operation_that_is_not_served_yet_is_recorded_with_its_parameters(door: Door) -> None:
-    assert "CreateVpcPeeringConnection" not in SERVICES["gamelift"].operations
-    params = {"FleetId": "fleet-1", "PeerVpcAwsAccountId": "1", "PeerVpcId": "vpc-1"}
-    reply = door.call("gamelift", "CreateVpcPeeringConnection", params)
+    assert "CreateOrganizationalUnit" not in SERVICES["organizations"].operations
+    reply = door.call("organizations", "CreateOrganizationalUnit", {"ParentId": "r-1234", "Name": "games"})
     record = only_record(door)
     assert (reply.status, reply.code) == (400, "UnsupportedOperationException")
-    assert "CreateVpcPeeringConnection" in record["errorMessage"]
-    assert record["requestParameters"]["peerVpcId"] == "vpc-1"
+    assert "CreateOrganizationalUnit" in record["errorMessage"]
+    assert record["requestParameters"]["parentId"] == "r-1234"
 
 
 def test_a_body_that_cannot_be_read_is_recorded_without_parameters(door: Door) -> None:

@@ -45,7 +45,9 @@ class Scene:
     def open(self) -> None:
         """Start, or start again."""
         self.app = App(Settings(data=str(self.path)))
-        self.server = Server(self.app, self.app.pipeline, OwnEndpoints(self.app), self.app.metrics)
+        self.server = Server(
+            self.app, self.app.pipeline, OwnEndpoints(self.app), self.app.metrics, self.app.game_servers
+        )
 
     def close(self) -> None:
         self.runner.run(self.app.close())

@@ -9,6 +9,7 @@ from typing import Any
 from apitrail.services.context import Context
 from apitrail.services.gamelift.capacity import count_desired
 from apitrail.services.gamelift.collections import DEPLOYMENTS, FLEET_LOCATIONS, FLEETS
+from apitrail.services.gamelift.computes import end_computes_in
 from apitrail.services.gamelift.fleet_events import add_event, drop_events
 from apitrail.services.gamelift.fleet_steps import (
     FLEET_STEP,
@@ -83,6 +84,7 @@ def end_location(ctx: Context, fleet: Doc, location: Doc) -> None:
     move_location(ctx, fleet, location, "DELETING")
     count_desired(ctx, location, -location["_desired"])
     stop_all(ctx, fleet, location)
+    end_computes_in(ctx, location["FleetId"], location["Location"])
 
 
 @timer(FLEET_STEP)

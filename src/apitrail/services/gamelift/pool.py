@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from apitrail.services.context import Context
+from apitrail.services.gamelift import process_messages
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
 from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room, room_prefix
 from apitrail.services.gamelift.room_waits import room_came
@@ -77,23 +78,33 @@ def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
     put_host(ctx, host)
 
 
-def start(ctx: Context, host: Doc, process_id: str, port: int, *, entry: str = "", virtual: bool = False) -> Doc:
-    """Add a free process to a host and return it; the host is changed, but stored by whoever calls.
+def start(
+    ctx: Context,
+    host: Doc,
+    process_id: str,
+    port: int = 0,
+    *,
+    state: str = READY,
+    entry: str = "",
+    virtual: bool = False,
+) -> Doc:
+    """Add a process to a host, by default a free one, and return it; the host is changed, but stored by whoever calls.
 
-    entry: the launch entry that it came from, empty for a process that nobody replaces.
+    port: 0 while it is not known. entry: the launch entry that it came from, empty for a process that nobody replaces.
     """
     process = {
         "ProcessId": process_id,
         "HostId": host_id_of(host["FleetId"], host["ComputeName"]),
-        "State": READY,
+        "State": state,
         "Entry": entry,
         "Virtual": virtual,
         "Port": port,
         **{name: host[name] for name in ("FleetId", "Location", "ComputeName", "IpAddress", "DnsName")},
     }
     PROCESSES(ctx).put(process_id, process)
-    host["Counts"][READY] += 1
-    host["Ports"].append(port)
+    host["Counts"][state] += 1
+    if port:
+        host["Ports"].append(port)
     if entry:
         host["Entries"][entry] = host["Entries"].get(entry, 0) + 1
     return process
@@ -127,6 +138,16 @@ def move(ctx: Context, process: Doc, state: str, *, slots: int = 0, players: int
     _move(ctx, host, process, state)
 
 
+def listen(ctx: Context, process: Doc, port: int) -> None:
+    """Note the port on which a process takes players; the process is changed, but stored by whoever calls."""
+    host = HOSTS(ctx).get(process["HostId"])
+    assert host is not None, f"process {process['ProcessId']} is on no host"
+    _free_port(host, process)
+    host["Ports"].append(port)
+    process["Port"] = port
+    put_host(ctx, host)
+
+
 def count_players(ctx: Context, process_id: str, *, slots: int = 0, players: int = 0) -> None:
     """Add to the figures of a process's host: slots and connected players of its active sessions."""
     process = PROCESSES(ctx).get(process_id)
@@ -140,11 +161,13 @@ def count_players(ctx: Context, process_id: str, *, slots: int = 0, players: int
 def let_go(ctx: Context, fleet: Doc | None, process: Doc) -> None:
     """Remove a process that has ended; its host, if it is still there, starts another in its place."""
     PROCESSES(ctx).delete(process["ProcessId"])
+    if not process["Virtual"]:
+        process_messages.say_gone(ctx, process)
     host = HOSTS(ctx).get(process["HostId"])
     if host is None:
         return
     host["Counts"][process["State"]] -= 1
-    host["Ports"].remove(process["Port"])
+    _free_port(host, process)
     if process["Entry"]:
         host["Entries"][process["Entry"]] -= 1
     put_host(ctx, host)
@@ -187,6 +210,11 @@ def _start_groups(ctx: Context, host: Doc) -> None:
 def _ports(fleet: Doc) -> Iterator[int]:
     allowed = (range(rule["FromPort"], rule["ToPort"] + 1) for rule in fleet.get("_InboundPermissions", ()))
     return chain(chain.from_iterable(allowed), range(PORT_FIRST, PORT_MAX + 1))
+
+
+def _free_port(host: Doc, process: Doc) -> None:
+    if process["Port"]:
+        host["Ports"].remove(process["Port"])
 
 
 def _move(ctx: Context, host: Doc, process: Doc, state: str) -> None:

@@ -3,18 +3,28 @@
 A host is an instance or a registered compute: {FleetId, Location, ComputeName, IpAddress, DnsName, Counts (processes by
 state), Entries (running processes by launch entry), ActivationsMax, Players, PlayerSlots, Ports, PortsFree}.
 A process: {ProcessId, HostId, FleetId, Location, ComputeName, State, Entry, IpAddress, Port, DnsName, GameSession,
-Virtual}. Source of the states: the server SDK's messages (specification 2.6).
+Virtual}; a real one also has what process_life.py keeps. Source of the states: the server SDK's messages (specification 2.6).
 """
 
 from apitrail.store.resources import Doc
 
+LAUNCHED = "LAUNCHED"
+CONNECTED = "CONNECTED"
+WAITING = "WAITING"
 READY = "READY"
 ACTIVATING = "ACTIVATING"
 HOSTING = "HOSTING"
 TERMINATING = "TERMINATING"
+ENDING = "ENDING"
 
-STATES = (READY, ACTIVATING, HOSTING, TERMINATING)
-"""READY: free. ACTIVATING, HOSTING: with a session. TERMINATING: with a session that is about to end."""
+STATES = (LAUNCHED, CONNECTED, WAITING, READY, ACTIVATING, HOSTING, TERMINATING, ENDING)
+"""LAUNCHED: expected to connect. CONNECTED: has not said yet that it is ready. WAITING: has said so, but is not to be chosen
+now, since it has only just said it, does not feel well or has lost its connection. READY: free. ACTIVATING, HOSTING: with
+a session. TERMINATING: with a session that is about to end. ENDING: has said that it exits. A virtual process begins READY.
+"""
+
+TAKEN = (ACTIVATING, HOSTING, TERMINATING)
+"""States in which a process has a session."""
 
 SESSIONS_MAX = 999_999
 """Sessions on one host, as far as its rank can tell."""
@@ -38,7 +48,7 @@ def place(doc: Doc) -> str:
 def session_count(host: Doc) -> int:
     """Return how many processes of a host are taken."""
     counts = host["Counts"]
-    return sum(counts[state] for state in STATES if state != READY)
+    return sum(counts[state] for state in TAKEN)
 
 
 def room_prefix(fleet_id: str, location: str) -> str:

@@ -14,7 +14,7 @@ from apitrail.services.gamelift.collections import GAME_SESSIONS, HOSTS, PLAYER_
 from apitrail.services.gamelift.container_computes import add_groups, remove_groups
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleets_access import is_container
-from apitrail.services.gamelift.process_facts import HOSTING, READY, host_id_of, place_of, session_count
+from apitrail.services.gamelift.process_facts import HOSTING, READY, TAKEN, host_id_of, place_of, session_count
 from apitrail.services.gamelift.session_facts import listing
 from apitrail.store.resources import Doc
 
@@ -103,14 +103,21 @@ def instance_stopped(ctx: Context, fleet: Doc, location: str, instance: Doc, *, 
     """
     if is_container(fleet):
         remove_groups(ctx, instance)
-    host_id = host_id_of(fleet["FleetId"], instance["InstanceId"])
+    host_stopped(ctx, fleet["FleetId"], instance["InstanceId"], reason=reason)
+
+
+def host_stopped(ctx: Context, fleet_id: str, compute_name: str, *, reason: str = "") -> None:
+    """Take a host out of the pool, as instance_stopped does; another one may have its name at once."""
+    host_id = host_id_of(fleet_id, compute_name)
     if not HOSTS(ctx).delete(host_id):
         return
     for entry in PROCESSES(ctx).find("HostId", host_id):
-        if entry.doc["State"] == READY:
-            PROCESSES(ctx).delete(entry.id)
-        else:
+        process = entry.doc | {"HostId": ""}
+        if entry.doc["State"] in TAKEN:
+            PROCESSES(ctx).put(entry.id, process)
             ctx.schedule(sessions.PROCESS_ENDED, {"ProcessId": entry.id, "Reason": reason}, 0)
+        else:
+            pool.let_go(ctx, None, process)
 
 
 def runtime_changed(ctx: Context, fleet: Doc) -> None:
@@ -138,7 +145,7 @@ def activate_session(ctx: Context, process_id: str, game_session_id: str) -> Non
 
     Raises: NotFoundException; InvalidRequestException (another process's session; not ACTIVATING).
     """
-    session = _session_on(ctx, process_id, game_session_id)
+    session = session_on(ctx, process_id, game_session_id)
     if session["Status"] != "ACTIVATING":
         raise InvalidRequestException(f"Game session {game_session_id} is in status {session['Status']}.")
     sessions.activate(ctx, session)
@@ -149,7 +156,7 @@ def accept_player(ctx: Context, process_id: str, game_session_id: str, player_se
 
     Raises: NotFoundException; InvalidRequestException (another process's session; not RESERVED any more).
     """
-    session = _session_on(ctx, process_id, game_session_id)
+    session = session_on(ctx, process_id, game_session_id)
     player = _player_in(ctx, session, player_session_id, "RESERVED")
     if session["Status"] != "ACTIVE":
         raise InvalidRequestException(f"Game session {game_session_id} is in status {session['Status']}.")
@@ -163,12 +170,20 @@ def remove_player(ctx: Context, process_id: str, game_session_id: str, player_se
 
     Raises: NotFoundException; InvalidRequestException (another process's session; ended before).
     """
-    session = _session_on(ctx, process_id, game_session_id)
+    session = session_on(ctx, process_id, game_session_id)
     player = _player_in(ctx, session, player_session_id, "RESERVED", "ACTIVE")
     connected = player["Status"] == "ACTIVE" and session["Status"] == "ACTIVE"
     players.remove(ctx, session, player)
     pool.count_players(ctx, process_id, players=-1 if connected else 0)
     sessions.put_session(ctx, session)
+
+
+def session_on(ctx: Context, process_id: str, game_session_id: str) -> Doc:
+    """Return the game session of an ARN. Raises: NotFoundException; InvalidRequestException (another process's session)."""
+    session = sessions.get_session(ctx, game_session_id)
+    if session["_Process"] != process_id:
+        raise InvalidRequestException(f"Game session {game_session_id} is not on process {process_id}.")
+    return session
 
 
 def process_ended(ctx: Context, process_id: str, *, crashed: bool = False) -> None:
@@ -183,13 +198,6 @@ def _taken(ctx: Context, fleet_id: str, compute_name: str) -> Iterable[Doc]:
 
 def _is_protected(session: Doc) -> bool:
     return bool(session["Status"] == "ACTIVE" and session["_ProtectionPolicy"] == "FullProtection")
-
-
-def _session_on(ctx: Context, process_id: str, game_session_id: str) -> Doc:
-    session = sessions.get_session(ctx, game_session_id)
-    if session["_Process"] != process_id:
-        raise InvalidRequestException(f"Game session {game_session_id} is not on process {process_id}.")
-    return session
 
 
 def _player_in(ctx: Context, session: Doc, player_session_id: str, *statuses: str) -> Doc:

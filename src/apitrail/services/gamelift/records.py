@@ -67,6 +67,7 @@ CLEAR = frozenset(
 RESOURCE_TYPES: Mapping[str, str] = {
     "alias": "AWS::GameLift::Alias",
     "build": "AWS::GameLift::Build",
+    "compute": "AWS::GameLift::Compute",
     "containerfleet": "AWS::GameLift::ContainerFleet",
     "containergroupdefinition": "AWS::GameLift::ContainerGroupDefinition",
     "fleet": "AWS::GameLift::Fleet",
@@ -78,13 +79,15 @@ RESOURCE_TYPES: Mapping[str, str] = {
     "matchmakingruleset": "AWS::GameLift::MatchmakingRuleSet",
     "script": "AWS::GameLift::Script",
 }
-"""Resource types by the word in the ARN. Inferred: that of game sessions, which has no published type."""
+"""Resource types by the word in the ARN. Inferred: those of computes and game sessions, which have no published type."""
 
 NAMING: Mapping[str, str] = {
     "AliasArn": "alias",
     "AliasId": "alias",
     "BuildArn": "build",
     "BuildId": "build",
+    "ComputeArn": "compute",
+    "ComputeName": "compute",
     "ConfigurationArn": "matchmakingconfiguration",
     "ConfigurationName": "matchmakingconfiguration",
     "ContainerGroupDefinitionArn": "containergroupdefinition",
@@ -165,6 +168,7 @@ INNER = frozenset(
 Lists of sessions, players and events are not among them: all of a list belong to the fleet that was asked for.
 """
 
+INSTANCE_PREFIX = "i-"
 DEPTH_MAX = 3
 NAME_LENGTH_MAX = 1024
 
@@ -212,9 +216,16 @@ def _resources(account: str, region: str, kind: str, text: str) -> tuple[Resourc
         return tuple(_from_arn(account, text))
     if kind == "fleet":
         kind = text.partition("-")[0]
-    if kind not in RESOURCE_TYPES or kind == "gamesession" or (kind == "location" and not is_custom(text)):
-        return ()
-    return (_resource(account, region, kind, text),)
+    return (_resource(account, region, kind, text),) if _has_arn(kind, text) else ()
+
+
+def _has_arn(kind: str, text: str) -> bool:
+    """Return whether a bare id or name is that of a resource with an ARN: AWS's locations and instances have none."""
+    if kind == "location":
+        return is_custom(text)
+    if kind == "compute":
+        return not text.startswith(INSTANCE_PREFIX)
+    return kind in RESOURCE_TYPES and kind != "gamesession"
 
 
 def _from_arn(account: str, text: str) -> Iterator[Resource]:

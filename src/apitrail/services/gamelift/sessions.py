@@ -158,11 +158,16 @@ def end_process(ctx: Context, process_id: str, *, crashed: bool = False, reason:
     process = PROCESSES(ctx).get(process_id)
     if process is None:
         return
+    end_session_on(ctx, process, crashed=crashed, reason=reason)
+    pool.let_go(ctx, FLEETS(ctx).get(process["FleetId"]), process)
+
+
+def end_session_on(ctx: Context, process: Doc, *, crashed: bool = False, reason: str = "") -> None:
+    """End the session of a process, if it has one that is live; see end_process."""
     session = GAME_SESSIONS(ctx).get(process.get("GameSession", ""))
     if session is not None and session["Status"] in LIVE:
         failed = crashed and session["Status"] != "TERMINATING"
         end(ctx, session, "ERROR" if failed else "TERMINATED", reason or session.get("_EndReason", ""))
-    pool.let_go(ctx, FLEETS(ctx).get(process["FleetId"]), process)
 
 
 @timer(STARTED)

@@ -1,0 +1,51 @@
+"""GetFleetRoleCredentials: credentials of a fleet's role for a game server, taken from STS on the account's behalf.
+
+The call of STS is recorded like any other that GameLift makes for a user. Source: server SDK 5 (specification 6.3).
+"""
+
+from typing import Any
+
+from apitrail.gateway.own import service_principal
+from apitrail.services.gamelift.collections import FLEETS
+from apitrail.services.gamelift.errors import InvalidRequestException
+from apitrail.services.gamelift.sdk_actions import Caller
+from apitrail.services.gamelift.sdk_shapes import GetFleetRoleCredentials
+from apitrail.services.gamelift.session_facts import millis
+from apitrail.services.links import ProcessKey
+from apitrail.services.runtime import Runtime
+
+ACTION = "GetFleetRoleCredentials"
+SERVICE = "gamelift.amazonaws.com"
+NAME_MAX = 64
+NOT_MANAGED = {
+    "AssumedRoleUserArn": "",
+    "AssumedRoleId": "",
+    "AccessKeyId": "",
+    "SecretAccessKey": "",
+    "SessionToken": "",
+    "Expiration": 0,
+}
+"""The answer for a fleet without a role of its own: SDKs take an empty key for `not a managed fleet`."""
+
+
+async def role_credentials(
+    runtime: Runtime, key: ProcessKey, caller: Caller, said: GetFleetRoleCredentials
+) -> dict[str, Any]:
+    """Return the credentials. Raises: InvalidRequestException (another role than the fleet's); what STS answers."""
+    fleet = await runtime.database.read(lambda tx: FLEETS.at(tx, key.account, key.region).get(caller.fleet_id))
+    role = (fleet or {}).get("InstanceRoleArn")
+    if role is None:
+        return NOT_MANAGED
+    if said.RoleArn != role:
+        raise InvalidRequestException(f"RoleArn must be the role of fleet {caller.fleet_id}, {role}.")
+    name = said.RoleSessionName or f"{caller.fleet_id}-{caller.compute_name}"[:NAME_MAX]
+    principal = service_principal(SERVICE, key.account, runtime.clock.now(), runtime.ids)
+    params = {"RoleArn": role, "RoleSessionName": name}
+    answer = await runtime.call(principal, key.region, "sts", "AssumeRole", params, SERVICE)
+    user, credentials = answer["AssumedRoleUser"], answer["Credentials"]
+    return {
+        "AssumedRoleUserArn": user["Arn"],
+        "AssumedRoleId": user["AssumedRoleId"],
+        **{part: credentials[part] for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")},
+        "Expiration": millis(credentials["Expiration"]),
+    }

@@ -1,0 +1,59 @@
+"""Brings messages to connected processes, and keeps those for processes that are away until they come back.
+
+A message is sent once: there is no acknowledgement, and a game must not be told twice to start a session. One that is
+lost with its connection is covered by the deadline that goes with it. Source: specification 6.4, 6.5.
+"""
+
+import orjson
+
+from apitrail.services.context import Context
+from apitrail.services.gamelift.collections import PARKED_MESSAGES, PROCESSES
+from apitrail.services.gamelift.process_messages import ANNOUNCED, GONE_ANNOUNCED
+from apitrail.services.links import ProcessKey
+from apitrail.services.operation import Deed, observer
+from apitrail.services.runtime import Runtime
+from apitrail.store.resources import Doc
+
+PARKED_MAX = 100
+"""Messages kept for one process; older ones make room."""
+
+
+@observer(ANNOUNCED)
+async def deliver(runtime: Runtime, deed: Deed) -> None:
+    """Send a message to its process, or keep it until the process connects."""
+    key = ProcessKey(deed.account, deed.region, deed.doc["ProcessId"])
+    text = orjson.dumps(deed.doc["Message"]).decode()
+    if runtime.links.tell(key, text):
+        return
+    await runtime.write(key.account, key.region, lambda ctx: park(ctx, key.process_id, text))
+    if runtime.links.find(key) is not None:  # it has connected meanwhile
+        for kept in await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.process_id)):
+            runtime.links.tell(key, kept)
+
+
+@observer(GONE_ANNOUNCED)
+async def disconnect(runtime: Runtime, deed: Deed) -> None:
+    """Close the connections of a process that is gone, and forget what was kept for it."""
+    key = ProcessKey(deed.account, deed.region, deed.doc["ProcessId"])
+    runtime.links.end(key)
+    if await runtime.database.read(lambda tx: PARKED_MESSAGES.at(tx, *key[:2]).count("ProcessId", key.process_id)):
+        await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.process_id))
+
+
+def park(ctx: Context, process_id: str, text: str) -> None:
+    """Keep a message for a process that is not connected, unless it is gone."""
+    if not PROCESSES(ctx).has(process_id):
+        return
+    parked = PARKED_MESSAGES(ctx)
+    for entry in parked.find("ProcessId", process_id, newest_first=True)[PARKED_MAX - 1 :]:
+        parked.delete(entry.id)
+    doc: Doc = {"ProcessId": process_id, "Text": text}
+    parked.put(ctx.ids.uuid(), doc)
+
+
+def take_parked(ctx: Context, process_id: str) -> list[str]:
+    """Return the messages that were kept for a process, oldest first, and forget them."""
+    entries = PARKED_MESSAGES(ctx).find("ProcessId", process_id)
+    for entry in entries:
+        PARKED_MESSAGES(ctx).delete(entry.id)
+    return [entry.doc["Text"] for entry in entries]

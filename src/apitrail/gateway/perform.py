@@ -93,6 +93,9 @@ class Performer:
         if problems := validator(call.operation, hidden_names(service.rules))(call.params):
             raise ServiceError(validation_message(problems), code=_validation_code(service, name, problems[0]))
         self.authorise(service, call, principal)
+        refused = None if service.refusal is None else service.refusal(call)
+        if refused is not None:
+            raise refused
         if operation.prepare is None:
             return operation, None
         return operation, await operation.prepare(self._runtime, call, principal)

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from apitrail.errors import ServiceError
 from apitrail.events.rules import RecordRules
 from apitrail.identity.principal import Principal
 from apitrail.services.context import Context
@@ -35,6 +36,7 @@ Prepare = Callable[[Runtime, Call, Principal], Awaitable[Any]]
 TimerBody = Callable[[Context, Doc], None]
 EffectBody = Callable[[Runtime, "Deed"], Awaitable[None]]
 Observer = Callable[[Runtime, "Deed"], Awaitable[None]]
+Refusal = Callable[[Call], ServiceError | None]
 Owners = Callable[[Context, dict[str, Any] | None], Iterable[str]]
 
 
@@ -69,6 +71,7 @@ class Service:
     denied_code: the error when policies refuse; denied_status its HTTP status.
     owners: accounts that own what a call touched, whether it succeeded or not, from its context and its result (None for a
     failed call); each gets a copy of the record. For services where the bodies do not say it themselves, `ctx.also_record`.
+    refusal: what a call that the caller may make ends in all the same, by where it was sent; None: nothing.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Service:
     denied_code: str = "AccessDeniedException"
     denied_status: int = 400
     owners: Owners | None = None
+    refusal: Refusal | None = None
 
     @property
     def operations(self) -> dict[str, Operation]:

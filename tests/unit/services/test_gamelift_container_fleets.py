@@ -397,3 +397,33 @@ def test_without_delays_a_fleet_is_active_before_the_next_call(tmp_path: Path) -
         stage.settle()
         assert (status_of(stage, fleet), deployment(stage, fleet)["DeploymentStatus"]) == ("ACTIVE", "COMPLETE")
         assert [item["Status"] for item in instances(stage, fleet)] == ["ACTIVE"]
+
+
+def test_a_fleet_that_is_updated_goes_on_hosting_placements(stage: Stage) -> None:
+    fleet = active_fleet(stage)
+    stage.call("CreateGameSessionQueue", Name="q", Destinations=[{"DestinationArn": fleet["FleetArn"]}])
+    update(stage, fleet, GameServerContainerGroupsPerInstance=1)
+    placed = {"PlacementId": "p", "GameSessionQueueName": "q", "MaximumPlayerSessionCount": 2}
+    stage.call("StartGameSessionPlacement", **placed)
+    stage.settle()
+    assert status_of(stage, fleet) == "UPDATING"
+    found = stage.call("DescribeGameSessionPlacement", PlacementId="p")["GameSessionPlacement"]
+    assert found["Status"] == "FULFILLED"
+
+
+def test_more_than_fifty_port_rules_are_refused(stage: Stage) -> None:
+    fleet = active_fleet(stage)
+    rules = [{"FromPort": 6000 + n, "ToPort": 6000 + n, "IpRange": "10.0.0.0/8", "Protocol": "TCP"} for n in range(50)]
+    error = stage.error("UpdateContainerFleet", FleetId=fleet["FleetId"], InstanceInboundPermissionAuthorizations=rules)
+    assert error.error_code == "LimitExceededException"
+
+
+def test_groups_are_computes(stage: Stage) -> None:
+    fleet = active_fleet(stage)
+    found = stage.call("ListCompute", FleetId=fleet["FleetId"])["ComputeList"]
+    assert [item["ComputeStatus"] for item in found] == ["ACTIVE", "ACTIVE"]
+    one = stage.call("DescribeCompute", FleetId=fleet["FleetId"], ComputeName=found[0]["ComputeName"])["Compute"]
+    assert one["GameServerContainerGroupDefinitionArn"] == fleet["GameServerContainerGroupDefinitionArn"]
+    assert [item["ContainerName"] for item in one["ContainerAttributes"]] == ["game"]
+    name = {"FleetId": fleet["FleetId"], "ComputeName": found[0]["ComputeName"]}
+    assert stage.error("GetComputeAuthToken", **name).error_code == "InvalidRequestException"

@@ -44,6 +44,7 @@ from apitrail.services.gamelift import (
     tagging,
 )
 from apitrail.services.gamelift.records import FREE, RULES
+from apitrail.services.gamelift.regions import region_refusal
 from apitrail.services.operation import Service
 
 FAMILIES = (
@@ -86,4 +87,4 @@ FAMILIES = (
     tagging,
 )
 
-SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException")
+SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException", refusal=region_refusal)

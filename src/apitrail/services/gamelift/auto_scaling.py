@@ -9,7 +9,7 @@ from datetime import timedelta
 from apitrail.services.context import Context
 from apitrail.services.gamelift.capacity import instances_allowed, scales_to_zero, set_capacity
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS, SCALING_WATCHES
-from apitrail.services.gamelift.fleets_access import ENDED, location_id
+from apitrail.services.gamelift.fleets_access import ENDED, is_working, location_id
 from apitrail.services.gamelift.pool import runtime_of
 from apitrail.services.gamelift.processes import counts
 from apitrail.services.gamelift.propagation import is_pending
@@ -63,7 +63,7 @@ def evaluate_location(ctx: Context, doc: Doc) -> None:
 def _may_scale(location: Doc) -> bool:
     """Return whether policies count in a location. Inferred: not at zero, where a game session is what starts it again."""
     at_zero = scales_to_zero(location) and location["_desired"] == 0
-    return location["Status"] == "ACTIVE" and AUTO_SCALING not in location.get("StoppedActions", ()) and not at_zero
+    return is_working(location) and AUTO_SCALING not in location.get("StoppedActions", ()) and not at_zero
 
 
 def _evaluate(ctx: Context, fleet: Doc, location: Doc, policy: Doc, known: Doc | None) -> Doc:

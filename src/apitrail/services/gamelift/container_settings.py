@@ -22,7 +22,7 @@ from apitrail.services.gamelift.container_sizes import (
     ports_needed,
     size_of,
 )
-from apitrail.services.gamelift.errors import InvalidRequestException
+from apitrail.services.gamelift.errors import InvalidRequestException, LimitExceededException
 from apitrail.services.gamelift.fleet_rules import PERMISSIONS_MAX, check_permissions, port_text
 from apitrail.store.resources import Doc
 
@@ -84,7 +84,8 @@ def settings_of(ctx: Context, instance_type: str, params: Params, before: Doc) -
     """Return the members that a deployment is about as they will be. before: as they are; empty for a new fleet.
 
     Raises: InvalidRequestException (a definition that is unknown, not READY or of the other type; groups that do not
-    fit on an instance; ports that do not suffice; port rules that are not there or there twice).
+    fit on an instance; ports that do not suffice; port rules that are not there or there twice); LimitExceededException
+    (more than 50 port rules).
     """
     settings = {**before, **_definitions(ctx, params)}
     if "PER_INSTANCE_CONTAINER_GROUP_DEFINITION" in params.get("RemoveAttributes", ()):
@@ -173,5 +174,5 @@ def _changed(rules: Sequence[Doc], params: Params) -> list[Doc]:
         if rule in kept:
             raise InvalidRequestException(f"The fleet already has the port rule {port_text(rule)}.")
     if len(kept) + len(added) > PERMISSIONS_MAX:
-        raise InvalidRequestException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
+        raise LimitExceededException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
     return [*kept, *added]

@@ -8,7 +8,7 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift.arns import FLEET_WORDS
 from apitrail.services.gamelift.capacity import scales_to_zero
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS
-from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, location_id, locations_of
+from apitrail.services.gamelift.fleets_access import ENDED, is_anywhere, is_working, location_id, locations_of
 from apitrail.services.gamelift.placement_order import (
     NO_FALLBACK,
     Candidate,
@@ -71,7 +71,7 @@ def is_open(ctx: Context, fleet_id: str, location: str) -> bool:
     """Return whether sessions may be put into a location of a fleet of this region."""
     fleet = FLEETS(ctx).get(fleet_id)
     there = FLEET_LOCATIONS(ctx).get(location_id(fleet_id, location))
-    return fleet is not None and there is not None and fleet["Status"] == there["Status"] == "ACTIVE"
+    return fleet is not None and there is not None and is_working(fleet) and is_working(there)
 
 
 def _in_order(queue: Doc, placement: Doc, usable: list[Candidate], latencies: Latencies) -> list[Candidate]:
@@ -104,7 +104,7 @@ def _name(destination: Destination) -> str:
 
 def _place(region: str, number: int, fleet: Doc, location: Doc) -> _Place:
     candidate = Candidate(region, fleet["FleetId"], location["Location"], number, _cost(fleet))
-    return _Place(candidate, fleet["Status"] == location["Status"] == "ACTIVE", scales_to_zero(location))
+    return _Place(candidate, is_working(fleet) and is_working(location), scales_to_zero(location))
 
 
 def _cost(fleet: Doc) -> float:

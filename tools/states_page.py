@@ -20,6 +20,7 @@ from apitrail.services.gamelift.states import (
     PLACEMENT,
     PLAYER_SESSION,
     SERVER_GROUP,
+    TICKET,
     Machine,
     Step,
 )
@@ -41,6 +42,7 @@ MACHINES = {
     "Game server group": SERVER_GROUP,
     "Game server": GAME_SERVER,
     "Placement": PLACEMENT,
+    "Matchmaking ticket": TICKET,
     "VPC peering connection": PEERING,
 }
 HEAD = """# States of GameLift's things

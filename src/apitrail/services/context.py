@@ -64,6 +64,10 @@ class Context:
         """Return the same transaction as seen from another region of the account."""
         return self if region == self.region else replace(self, region=region)
 
+    def at(self, account: str, region: str) -> "Context":
+        """Return the same transaction as seen from a place."""
+        return replace(self, account=account, region=region)
+
     def wake(self, name: str) -> None:
         """Ask for a worker, or for one who waits for an arrival of this name, to go on after the commit."""
         self.woken.append(name)

@@ -23,7 +23,7 @@ from apitrail.wire.models import service_model
 T = TypeVar("T")
 ACCOUNT = "111122223333"
 REGION = "us-west-2"
-WORKERS = ("timers", "effects", "game-events")
+WORKERS = ("timers", "effects", "matchmaking", "game-events")
 
 
 def root(account: str = ACCOUNT) -> Principal:

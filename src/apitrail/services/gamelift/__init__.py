@@ -5,8 +5,11 @@ To add a family: a module, and its name in FAMILIES.
 """
 
 from apitrail.services.gamelift import (
+    acceptance,
     aliases,
+    auto_backfill,
     auto_scaling,
+    backfill,
     builds,
     compute_access,
     compute_tokens,
@@ -42,14 +45,18 @@ from apitrail.services.gamelift import (
     sdk_admission,
     server_groups,
     tagging,
+    tickets,
 )
 from apitrail.services.gamelift.records import FREE, RULES
 from apitrail.services.gamelift.regions import region_refusal
 from apitrail.services.operation import Service
 
 FAMILIES = (
+    acceptance,
     aliases,
+    auto_backfill,
     auto_scaling,
+    backfill,
     builds,
     compute_access,
     compute_tokens,
@@ -85,6 +92,7 @@ FAMILIES = (
     sdk_admission,
     server_groups,
     tagging,
+    tickets,
 )
 
 SERVICE = Service("gamelift", rules=RULES, free=FREE, validation_code="InvalidRequestException", refusal=region_refusal)

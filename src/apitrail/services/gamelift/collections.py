@@ -17,6 +17,9 @@ GROUP_KINDS = ("GameServer", "PerInstance")
 """The two container groups of a container fleet, as its members name them."""
 ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
 """Statuses of matchmaking tickets that can still become another one."""
+
+WAITING_TICKET = ("QUEUED", "SEARCHING")
+"""Statuses of matchmaking tickets for which the engine seeks a match."""
 ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
 """Statuses of matchmaking tickets that can still become another one."""
 
@@ -78,6 +81,23 @@ def _active_in(doc: Doc) -> str | None:
 def _active_in(doc: Doc) -> str | None:
     """Return the matchmaking configuration that a ticket is active in."""
     return doc["ConfigurationName"] if doc["Status"] in ACTIVE_TICKET else None
+
+
+def _waits_in(doc: Doc) -> str | None:
+    """Return the matchmaking configuration in whose pool a ticket is."""
+    return doc["ConfigurationName"] if doc["Status"] in WAITING_TICKET else None
+
+
+def _active_players(doc: Doc) -> list[str]:
+    """Return the players whom an active ticket seeks a match for."""
+    if doc["Status"] not in ACTIVE_TICKET or "_Backfill" in doc:
+        return []
+    return [player["PlayerId"] for player in doc["Players"]]
+
+
+def _filled_session(doc: Doc) -> str | None:
+    """Return the game session that an active ticket seeks players for."""
+    return (doc.get("_Backfill") or None) if doc["Status"] in ACTIVE_TICKET else None
 
 
 def _routing_and_name(doc: Doc) -> str:
@@ -154,7 +174,15 @@ ROOM_CALLS = Collection("gamelift/room-call", "account")
 
 RULE_SETS = Collection("gamelift/rule-set")
 MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])
-TICKETS = Collection("gamelift/ticket", indexes={"active": _active_in})
+TICKETS = Collection(
+    "gamelift/ticket",
+    indexes={"active": _active_in, "pool": _waits_in, "player": _active_players, "session": _filled_session},
+)
+MATCHES = Collection("gamelift/match")
+MATCH_CHANGES = Collection("gamelift/match-change", "global")
+MATCH_WAITS = Collection("gamelift/match-wait")
+ROSTERS = Collection("gamelift/roster")
+AUTO_TICKETS = Collection("gamelift/auto-ticket")
 
 RULE_SETS = Collection("gamelift/rule-set")
 MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])

@@ -33,6 +33,7 @@ from apitrail.services.gamelift.fleets_access import (
     require_active,
     resolve_fleet,
 )
+from apitrail.services.gamelift.moments import SLOTS_CHANGED
 from apitrail.services.gamelift.pages import bound_to, page_limit, page_of, position_of
 from apitrail.services.gamelift.pool import count_players
 from apitrail.services.gamelift.search import Search, find_sessions
@@ -163,6 +164,7 @@ def update_game_session(ctx: Context, params: "UpdateGameSessionInputTypeDef") -
     session |= {name: value for name, value in params.items() if name in CHANGED}
     session["_ProtectionPolicy"] = params.get("ProtectionPolicy", session["_ProtectionPolicy"])
     sessions.put_session(ctx, session)
+    SLOTS_CHANGED.tell(ctx, session)
     return {"GameSession": sessions.complete(ctx, session)}
 
 

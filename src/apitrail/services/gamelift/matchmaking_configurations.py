@@ -16,6 +16,7 @@ from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundE
 from apitrail.services.gamelift.pages import bound_to, page_limit, page_of, position_of
 from apitrail.services.gamelift.rule_sets import get_rule_set
 from apitrail.services.gamelift.tagging import check_tags, drop_tags, tag_new
+from apitrail.services.gamelift.ticket_steps import note_configuration
 from apitrail.services.operation import operation
 from apitrail.store.resources import Doc
 
@@ -120,6 +121,7 @@ def update_matchmaking_configuration(
     _check(configuration)
     _connect(ctx, configuration, params.get("RuleSetName", configuration["RuleSetName"]))
     MATCHMAKING_CONFIGURATIONS(ctx).put(configuration["Name"], configuration)
+    note_configuration(ctx, configuration["Name"])
     return {"Configuration": configuration}
 
 

@@ -34,8 +34,11 @@ SESSION_ACTIVE = Moment()
 SESSION_ENDED = Moment()
 """A game session has ended and is stored."""
 
-SLOTS_FREED = Moment()
-"""A game session's players have become fewer, or may have; the session is stored."""
+SLOTS_CHANGED = Moment()
+"""A live game session may have more or fewer free player slots, or another policy about them; it is stored."""
 
 PLACEMENT_ENDED = Moment()
 """A placement has left PENDING and is stored."""
+
+TICKET_ENDED = Moment()
+"""A matchmaking ticket has ended and is stored."""

@@ -119,6 +119,8 @@ def _is_allowed(queue: Doc, placement: Doc, location: str, latencies: Latencies)
     allowed = queue.get("FilterConfiguration", {}).get("AllowedLocations")
     if allowed and location not in allowed:
         return False
+    if placement.get("_Locations") is not None and location not in placement["_Locations"]:
+        return False
     override: Mapping[str, Any] = placement.get("PriorityConfigurationOverride", {})
     if override.get("PlacementFallbackStrategy") == NO_FALLBACK and location not in override["LocationOrder"]:
         return False

@@ -50,6 +50,7 @@ SESSION_MEMBERS = {
     "GameProperties": "GameProperties",
     "GameSessionData": "GameSessionData",
     "MatchmakerData": "MatchmakerData",
+    "_Matchmaking": "_Matchmaking",
 }
 """What a session takes over from its placement, by the placement's names."""
 

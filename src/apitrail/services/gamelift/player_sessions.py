@@ -15,6 +15,7 @@ from apitrail.services.gamelift.errors import (
     InvalidRequestException,
     NotFoundException,
 )
+from apitrail.services.gamelift.moments import SLOTS_CHANGED
 from apitrail.services.gamelift.pages import page_of
 from apitrail.services.gamelift.session_facts import player_listing
 from apitrail.services.gamelift.states import PLAYER_SESSION
@@ -100,6 +101,7 @@ def _reserve(ctx: Context, game_session_id: str, player_ids: Sequence[str], data
         )
     reserved = players.reserve(ctx, sessions.key_of(session), session, player_ids, data)
     sessions.put_session(ctx, session)
+    SLOTS_CHANGED.tell(ctx, session)
     return reserved
 
 

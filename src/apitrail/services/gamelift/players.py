@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import GAME_SESSIONS, PLAYER_SESSIONS
+from apitrail.services.gamelift.moments import SLOTS_CHANGED
 from apitrail.services.gamelift.session_facts import player_listing
 from apitrail.services.gamelift.states import GONE, PLAYER_SESSION
 from apitrail.services.operation import timer
@@ -79,6 +80,7 @@ def reservation_over(ctx: Context, doc: Doc) -> None:
     for player in late:
         _finish(ctx, session, player, "TIMEDOUT")
     GAME_SESSIONS(ctx).put(doc["Key"], session)
+    SLOTS_CHANGED.tell(ctx, session)
 
 
 def _new(ctx: Context, session: Doc, player_id: str, data: str | None) -> Doc:

@@ -14,6 +14,7 @@ from apitrail.services.gamelift.collections import GAME_SESSIONS, HOSTS, PLAYER_
 from apitrail.services.gamelift.container_computes import add_groups, remove_groups
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleets_access import is_container
+from apitrail.services.gamelift.moments import SLOTS_CHANGED
 from apitrail.services.gamelift.process_facts import HOSTING, READY, TAKEN, host_id_of, place_of, session_count
 from apitrail.services.gamelift.session_facts import listing
 from apitrail.store.resources import Doc
@@ -176,6 +177,7 @@ def remove_player(ctx: Context, process_id: str, game_session_id: str, player_se
     players.remove(ctx, session, player)
     pool.count_players(ctx, process_id, players=-1 if connected else 0)
     sessions.put_session(ctx, session)
+    SLOTS_CHANGED.tell(ctx, session)
 
 
 def session_on(ctx: Context, process_id: str, game_session_id: str) -> Doc:

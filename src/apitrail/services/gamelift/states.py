@@ -342,6 +342,31 @@ PLACEMENT = Machine(
     ),
 )
 
+TICKET = Machine(
+    "ticket",
+    (
+        Step(GONE, "QUEUED", "StartMatchmaking, StartMatchBackfill, automatic backfill"),
+        Step("QUEUED", "SEARCHING", "the matchmaker has taken it up"),
+        Step("SEARCHING", "REQUIRES_ACCEPTANCE", "a match was found that players have to accept"),
+        Step("SEARCHING", "PLACING", "a match was found"),
+        Step("REQUIRES_ACCEPTANCE", "PLACING", "all players have accepted"),
+        Step("REQUIRES_ACCEPTANCE", "SEARCHING", "the match fell through, and not by its players"),
+        Step("PLACING", "COMPLETED", "the match has a game session, or needs none"),
+        Step("PLACING", "FAILED", "the match could not be placed"),
+        Step("PLACING", "SEARCHING", "the game session that the match was to fill has no room for it"),
+        *(
+            Step(state, "CANCELLED", "StopMatchmaking, a newer ticket of a player or for the session, the session's end")
+            for state in ("QUEUED", "SEARCHING")
+        ),
+        Step("REQUIRES_ACCEPTANCE", "CANCELLED", "its players have not accepted, or as before"),
+        *(
+            Step(state, "TIMED_OUT", "RequestTimeoutSeconds have passed since its StartTime")
+            for state in ("QUEUED", "SEARCHING")
+        ),
+        *(Step(state, GONE, "30 days have passed") for state in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")),
+    ),
+)
+
 MACHINES = (
     BUILD,
     FLEET,
@@ -359,4 +384,5 @@ MACHINES = (
     GAME_SERVER,
     PEERING,
     PLACEMENT,
+    TICKET,
 )

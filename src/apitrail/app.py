@@ -59,8 +59,6 @@ from apitrail.workers.game_events import SERVICE as GAMELIFT
 from apitrail.workers.game_events import GameEvents
 from apitrail.workers.match_engine import ChildEngine, LocalEngine
 from apitrail.workers.matchmaking import Matchmaking
-from apitrail.workers.match_engine import ChildEngine, LocalEngine
-from apitrail.workers.matchmaking import Matchmaking
 from apitrail.workers.pruner import Pruner
 from apitrail.workers.scheduler import Scheduler, Worker
 from apitrail.workers.timers import TimerWorker
@@ -135,8 +133,6 @@ class App:
         self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)
         engine = ChildEngine() if isinstance(self.clock, SystemClock) else LocalEngine(self.clock)
         self.matchmaking = Matchmaking(self, engine)
-        engine = ChildEngine() if isinstance(self.clock, SystemClock) else LocalEngine(self.clock)
-        self.matchmaking = Matchmaking(self, engine)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -148,7 +144,6 @@ class App:
             self.courier,
             Notifier(self.database, partial(publish_for_service, self, CLOUDTRAIL), self.clock),
             self._make_game_events(),
-            self.matchmaking,
             self.matchmaking,
             self.digester,
             Insights(self.database, self.settings.insights, self.clock, self.ids, self.grown.grown),

@@ -20,8 +20,6 @@ ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
 
 WAITING_TICKET = ("QUEUED", "SEARCHING")
 """Statuses of matchmaking tickets for which the engine seeks a match."""
-ACTIVE_TICKET = ("QUEUED", "SEARCHING", "REQUIRES_ACCEPTANCE", "PLACING")
-"""Statuses of matchmaking tickets that can still become another one."""
 
 
 def joined(*values: Any) -> str:
@@ -71,11 +69,6 @@ def _free_in(doc: Doc) -> str | None:
 def _pending_in(doc: Doc) -> str | None:
     """Return the queue that a placement is pending in."""
     return doc["_QueueId"] if doc["Status"] == "PENDING" else None
-
-
-def _active_in(doc: Doc) -> str | None:
-    """Return the matchmaking configuration that a ticket is active in."""
-    return doc["ConfigurationName"] if doc["Status"] in ACTIVE_TICKET else None
 
 
 def _active_in(doc: Doc) -> str | None:
@@ -183,7 +176,3 @@ MATCH_CHANGES = Collection("gamelift/match-change", "global")
 MATCH_WAITS = Collection("gamelift/match-wait")
 ROSTERS = Collection("gamelift/roster")
 AUTO_TICKETS = Collection("gamelift/auto-ticket")
-
-RULE_SETS = Collection("gamelift/rule-set")
-MATCHMAKING_CONFIGURATIONS = Collection("gamelift/matchmaking-configuration", indexes=["RuleSetName"])
-TICKETS = Collection("gamelift/ticket", indexes={"active": _active_in})

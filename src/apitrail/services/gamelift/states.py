@@ -328,20 +328,6 @@ PLACEMENT = Machine(
     ),
 )
 
-PLACEMENT = Machine(
-    "placement",
-    (
-        Step(GONE, "PENDING", "StartGameSessionPlacement, a match"),
-        Step("PENDING", "FULFILLED", "its game session is ACTIVE"),
-        Step("PENDING", "CANCELLED", "StopGameSessionPlacement, before it has a game session"),
-        Step("PENDING", "TIMED_OUT", "the timeout of its queue has passed"),
-        Step(
-            "PENDING", "FAILED", "its queue was deleted, or its game session ended before it was active, in every place"
-        ),
-        *(Step(state, GONE, "30 days have passed") for state in ("FULFILLED", "CANCELLED", "TIMED_OUT", "FAILED")),
-    ),
-)
-
 TICKET = Machine(
     "ticket",
     (

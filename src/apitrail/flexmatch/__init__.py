@@ -7,7 +7,23 @@ pool: all waiting tickets of a configuration, pass by pass; explain: why a ticke
 """
 
 from apitrail.flexmatch.errors import RuleSetError
+from apitrail.flexmatch.explain import Explanation, RuleFinding, explain
 from apitrail.flexmatch.parse import parse_rule_set
+from apitrail.flexmatch.pool import Pool
 from apitrail.flexmatch.ruleset import RuleSet
+from apitrail.flexmatch.tickets import Backfill, Player, Proposal, RuleCount, Ticket
 
-__all__ = ["RuleSet", "RuleSetError", "parse_rule_set"]
+__all__ = [
+    "Backfill",
+    "Explanation",
+    "Player",
+    "Pool",
+    "Proposal",
+    "RuleCount",
+    "RuleFinding",
+    "RuleSet",
+    "RuleSetError",
+    "Ticket",
+    "explain",
+    "parse_rule_set",
+]

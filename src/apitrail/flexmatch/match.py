@@ -67,7 +67,7 @@ class Match:
         if level != common.level or not members:
             return self._shared([*members, waiting], level)
         plan = self.plans.plans[level]
-        mask = common.mask & waiting.mask(plan.latency, self.locations)
+        mask = common.mask & waiting.masks[plan.variant]
         if not mask:
             return None
         bounds = _wider(common.bounds, plan.spans, waiting.values)
@@ -153,7 +153,7 @@ class Match:
         plan = self.plans.plans[level]
         mask, bounds = EVERYWHERE, _no_bounds(plan.spans)
         for waiting in members:
-            mask &= waiting.mask(plan.latency, self.locations)
+            mask &= waiting.masks[plan.variant]
             for party, _ in waiting.parties:
                 wider = _wider(bounds, plan.spans, party.values)
                 if wider is None:

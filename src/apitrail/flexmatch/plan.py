@@ -42,7 +42,8 @@ class Plan:
     """One level, compiled.
 
     mins, maxs: sizes of the teams. checks: of all rules that must hold by themselves, in the order of the document; numbers:
-    their places there. spans: what all values of a match keep within. latency: the latency rules among them.
+    their places there. spans: what all values of a match keep within. latency: the latency rules among them,
+    variant their number in Plans.latencies.
     is_mixed: several of these, so that locations must be compared. prunes: checks that can refuse a match before it is complete.
     """
 
@@ -59,6 +60,7 @@ class Plan:
         self.checks = [check for name, check in compiled.items() if name not in inside]
         self.numbers = [self.names.index(check.name) for check in self.checks]
         self.latency = tuple(rule for rule in level.rules if isinstance(rule, Latency) and rule.name not in inside)
+        self.variant = 0
         self.is_mixed = len(self.latency) > 1 and any(rule.max_distance is not None for rule in self.latency)
         self.spans: list[Span] = [span for check in self.checks for span in check.spans]
         self.prunes = [check.prune for check in self.checks if check.prune is not None and check.type not in KEPT_UP]
@@ -106,8 +108,8 @@ class Plans:
     """All levels of a rule set.
 
     slots: the values that parties hold for it. thresholds: from which age each level is. newest: the newest ticket of a match
-    decides about its level. primary, equal: see there. latencies: the different sets of latency rules. is_steady: teams need
-    the same numbers of players at all levels.
+    decides about its level. primary, equal: see there. latencies: the different sets of latency rules. is_steady: the sizes of
+    teams are the same at all levels.
     """
 
     def __init__(self, rules: RuleSet) -> None:
@@ -119,8 +121,10 @@ class Plans:
         self.balanced_slot = _balanced_slot(rules, self.slots)
         self.primary = self._primary()
         self.equal = self._equal()
-        self.is_steady = all(plan.mins == self.plans[0].mins for plan in self.plans)
+        self.is_steady = all(plan.level.teams == self.plans[0].level.teams for plan in self.plans)
         self.latencies = tuple(dict.fromkeys(plan.latency for plan in self.plans))
+        for plan in self.plans:
+            plan.variant = self.latencies.index(plan.latency)
         self.team_numbers = {team.name: number for number, team in enumerate(rules.teams)}
 
     def level_at(self, age: float) -> int:

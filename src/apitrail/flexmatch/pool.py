@@ -22,7 +22,7 @@ from apitrail.flexmatch.waiting import Locations, Waiting
 
 CHANCE_BYTES = 6
 LOCATIONS_SPARE = 1_000
-EVALUATIONS_MAX, EVALUATIONS_MIN = 4_000, 500
+EVALUATIONS_MAX, EVALUATIONS_MIN = 2_000, 250
 """Placements that are tried for an anchor at first, and at least; half as many each time that they did not suffice."""
 
 DUE_SHARE = 4

@@ -133,6 +133,8 @@ class Search:
     def _join_from(self, number: int) -> bool:
         """Return whether a match is found with candidates from a place on."""
         match, found = self._match, self._found
+        if match.plans.is_steady and match.free() <= 0:
+            return False
         while self._effort.look() and (waiting := found.at(number)) is not None:
             number += 1
             if waiting.count <= match.free() and self._join(waiting, number):

@@ -14,6 +14,7 @@ EVERYWHERE = -1
 PER_PARTY_MAX = 200
 
 Key = tuple[float, str]
+Parties = list[tuple[Party, int | None]]
 
 
 class Locations:
@@ -44,15 +45,15 @@ class Locations:
 class Waiting:
     """A ticket in a pool.
 
-    key: its place by age. order: its place as a candidate, by age or by chance. wide: where it can play at the most
-    generous level. party: its players, of a backfill ticket its first ones; parties: all, with the number of their
-    team or None. level: of its age. due: it may be part of a match that was not possible at the last pass. gone: it has
-    left, or is proposed. in_vain: how often a search for it was given up. counts: (failed, passed) by rule, in trials with it as the anchor.
+    key: its place by age. order: its place as a candidate, by age or by chance. masks: where it can play, one bit for each
+    location, by set of latency rules; wide: by any of them. party: its players, of a backfill ticket its first ones;
+    parties: all, with the number of their team or None. level: of its age. due: it may be part of a match that was not
+    possible at the last pass. gone: it has left, or is proposed. in_vain: how often a search for it was given up.
+    counts: (failed, passed) by rule, in trials with it as the anchor.
     """
 
     __slots__ = (
         "_allowed",
-        "_masks",
         "count",
         "counts",
         "due",
@@ -60,6 +61,7 @@ class Waiting:
         "in_vain",
         "key",
         "level",
+        "masks",
         "order",
         "parties",
         "partition",
@@ -85,26 +87,16 @@ class Waiting:
         self.gone = False
         self.in_vain = 0
         self.counts: list[list[int]] | None = None
-        self._masks: dict[tuple[Latency, ...], int] = {}
         self._allowed: dict[int, int] = {}
+        self.masks = [_mask_of(self.parties, rules, locations) for rules in plans.latencies]
         self.wide = 0
-        for rules in plans.latencies:
-            self.wide |= self.mask(rules, locations)
+        for mask in self.masks:
+            self.wide |= mask
 
     @property
     def is_backfill(self) -> bool:
         """Whether the ticket's players are in a game session already."""
         return self.ticket.backfill is not None
-
-    def mask(self, rules: tuple[Latency, ...], locations: Locations) -> int:
-        """Return where the ticket's players can play under some latency rules, one bit for each location."""
-        found = self._masks.get(rules)
-        if found is None:
-            found = EVERYWHERE
-            for party, _ in self.parties:
-                found &= _mask(party, rules, locations)
-            self._masks[rules] = found
-        return found
 
     def allowed(self, plan: Plan) -> int:
         """Return the teams that the ticket may join, one bit each, by its own values alone."""
@@ -118,12 +110,19 @@ class Waiting:
         return all(number is not None and plan.allowed_teams(party) >> number & 1 for party, number in self.parties)
 
 
-def _parties(ticket: Ticket, plans: Plans) -> list[tuple[Party, int | None]]:
+def _parties(ticket: Ticket, plans: Plans) -> Parties:
     if ticket.backfill is None:
         return [(Party(ticket.players, plans.slots), None)]
     numbers = plans.team_numbers
     found = [(Party((player,), plans.slots, unbound=True), numbers.get(player.team or "")) for player in ticket.players]
     return found or [(Party((), plans.slots, unbound=True), 0)]
+
+
+def _mask_of(parties: Parties, rules: tuple[Latency, ...], locations: Locations) -> int:
+    mask = EVERYWHERE
+    for party, _ in parties:
+        mask &= _mask(party, rules, locations)
+    return mask
 
 
 def _mask(party: Party, rules: tuple[Latency, ...], locations: Locations) -> int:

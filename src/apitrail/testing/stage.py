@@ -62,6 +62,7 @@ class Stage:
 
     def close(self) -> None:
         """End the stage."""
+        self.app.quiesce()
         self._runner.run(self.app.close())
         self._runner.close()
 

@@ -78,7 +78,9 @@ def test_other_connections_than_http_are_left_alone(door: Door) -> None:
     async def never(*_: Any) -> Any:
         raise AssertionError("asked")
 
-    door.stage.run(Server(door.app, door.app.pipeline, None, door.app.metrics, never)({"type": "lifespan"}, never, never))
+    door.stage.run(
+        Server(door.app, door.app.pipeline, None, door.app.metrics, never)({"type": "lifespan"}, never, never)
+    )
 
 
 def test_an_answer_to_head_has_the_length_but_no_body() -> None:

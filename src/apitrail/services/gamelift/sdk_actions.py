@@ -11,14 +11,13 @@ from apitrail.errors import ServiceError
 from apitrail.services.context import Context
 from apitrail.services.gamelift import process_life, processes, sdk_shapes
 from apitrail.services.gamelift.collections import COMPUTES
-from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.game_sessions import update_game_session
 from apitrail.services.gamelift.player_sessions import describe_player_sessions
 from apitrail.services.gamelift.process_facts import host_id_of
+from apitrail.services.gamelift.sdk_backfill import start_backfill, stop_backfill
+from apitrail.services.gamelift.sdk_model import checked
 from apitrail.services.gamelift.session_facts import millis
 from apitrail.store.resources import Doc
-from apitrail.wire.models import service_model
-from apitrail.wire.validate import validator
 
 
 class Caller(NamedTuple):
@@ -90,11 +89,19 @@ def _remove_player(ctx: Context, caller: Caller, said: sdk_shapes.PlayerSessionO
 
 def _describe_players(ctx: Context, caller: Caller, said: sdk_shapes.DescribePlayerSessions) -> Mapping[str, Any]:
     """Return player sessions, only those of the caller's own fleet."""
-    params = _checked("DescribePlayerSessions", {name: getattr(said, name) for name in said.__struct_fields__})
+    params = checked("DescribePlayerSessions", {name: getattr(said, name) for name in said.__struct_fields__})
     found = describe_player_sessions(ctx, cast(Any, params)) or {}
     own = [_player(doc) for doc in found["PlayerSessions"] if doc["FleetId"] == caller.fleet_id]
     token = found.get("NextToken")
     return {"PlayerSessions": own, **({"NextToken": token} if token else {})}
+
+
+def _start_backfill(ctx: Context, caller: Caller, said: sdk_shapes.StartMatchBackfill) -> Mapping[str, Any]:
+    return start_backfill(ctx, caller.process_id, said)
+
+
+def _stop_backfill(ctx: Context, caller: Caller, said: sdk_shapes.StopMatchBackfill) -> Mapping[str, Any]:
+    return stop_backfill(ctx, caller.process_id, said)
 
 
 def _certificate(ctx: Context, caller: Caller, _: sdk_shapes.Nothing) -> Mapping[str, Any]:
@@ -115,6 +122,8 @@ ACTIONS: Mapping[str, Action] = {
     "AcceptPlayerSession": Action(sdk_shapes.PlayerSessionOf, _accept_player),
     "RemovePlayerSession": Action(sdk_shapes.PlayerSessionOf, _remove_player),
     "DescribePlayerSessions": Action(sdk_shapes.DescribePlayerSessions, _describe_players),
+    "StartMatchBackfill": Action(sdk_shapes.StartMatchBackfill, _start_backfill),
+    "StopMatchBackfill": Action(sdk_shapes.StopMatchBackfill, _stop_backfill),
     "GetComputeCertificate": Action(sdk_shapes.Nothing, _certificate),
     "TerminateServerProcess": Action(sdk_shapes.Nothing, _end_process),
 }
@@ -142,14 +151,6 @@ def status_of(action: str, error: ServiceError) -> int:
     if error.error_status >= 500:
         return error.error_status
     return BAD_REQUEST if action in ABOUT_SESSIONS else STATUSES.get(error.error_code, BAD_REQUEST)
-
-
-def _checked(operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that are given, if the API's model allows them. Raises: InvalidRequestException."""
-    given = {name: value for name, value in params.items() if value not in (None, "")}
-    if problems := validator(service_model("gamelift").operation_model(operation), frozenset())(given):
-        raise InvalidRequestException(problems[0])
-    return given
 
 
 def _player(doc: Doc) -> dict[str, Any]:

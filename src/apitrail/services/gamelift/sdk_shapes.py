@@ -105,7 +105,7 @@ class StopMatchBackfill(Struct):
     """No more players are needed."""
 
     TicketId: Id
-    GameSessionArn: MatchId | None = None
+    GameSessionArn: Id
     MatchmakingConfigurationArn: MatchId | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from fleet_scenes import active_fleet, anywhere_fleet, event_codes
-from placement_scenes import make_lobby, placed, start
+from placement_scenes import make_lobby, placed
 from session_scenes import (
     COMPUTE,
     accept,
@@ -14,25 +14,27 @@ from session_scenes import (
     join,
     process_count,
     process_of,
-    ready,
     real_processes,
     see,
     see_player,
 )
+from ticket_scenes import make_maker, make_rules, team_rules
 
 from apitrail.services.context import Context
-from apitrail.services.gamelift import processes
-from apitrail.services.gamelift.collections import FLEETS, PROCESSES
-from apitrail.services.gamelift.placement_steps import look
+from apitrail.services.gamelift import process_life, processes
+from apitrail.services.gamelift.collections import FLEETS, PLACEMENTS, PROCESSES
 from apitrail.testing import Stage
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "session-ends.md"
 PROCESS = "process-1"
 DESK = "custom-desk"
-PLACEMENT = "round-1"
-SPOT_NOTICE = "INTERRUPTED"
+TICKET, BACKFILL = "ticket-1", "ticket-2"
+HEARTBEAT_S = 60
+ROUNDS_MAX = 20
 ONLY_PLACE = {"next place": "FAILED"}
-"""What becomes of a placement that has no other place."""
+"""What becomes of a placement that has no other place, and of its ticket."""
+
+EVENTS = ("SERVER_PROCESS", "GAME_SESSION")
 
 
 class Row(NamedTuple):
@@ -51,6 +53,13 @@ class Row(NamedTuple):
     backfill: str
     event: str
 
+    def told(self) -> tuple[str, ...]:
+        """Return what becomes of everything when the placement has only this place."""
+        placement = ONLY_PLACE.get(self.placement, self.placement)
+        ticket = placement if placement == "FAILED" else self.ticket
+        process, players = (self.process, self.session, self.reason), (self.reserved, self.connected)
+        return (*process, *players, placement, ticket, self.backfill, self.event)
+
 
 def rows() -> list[Row]:
     lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")]
@@ -67,50 +76,87 @@ class Scene:
         self.players: list[dict[str, Any]] = []
         self.location = stage.region
         if hosting == "anywhere":
-            self.fleet_id = anywhere_fleet(stage)
-            self.location = DESK
-            add_compute(stage, self.fleet_id, DESK, PROCESS)
-            self.host = COMPUTE
+            self.fleet_id, self.location, self.host = anywhere_fleet(stage), DESK, COMPUTE
+            add_compute(stage, self.fleet_id, DESK)
         else:
             self.fleet_id = active_fleet(stage)
             self.host = stage.call("DescribeInstances", FleetId=self.fleet_id)["Instances"][0]["InstanceId"]
-        if hosting == "managed":
-            ready(stage, self.fleet_id, PROCESS)
-        self.process_id = PROCESS if hosting != "virtual" else self._virtual_process()
+        self.process_id = PROCESS
+        if hosting == "virtual":
+            self.process_id = stage.read(lambda ctx: PROCESSES(ctx).all()[0].id)
+        else:
+            stage.change(lambda ctx: process_life.process_connected(ctx, self.fleet_id, self.host, PROCESS))
         self.count = process_count(stage, self.fleet_id)
         self.seen = len(event_codes(stage, self.fleet_id))
 
-    def _virtual_process(self) -> str:
-        found: list[str] = self.stage.read(lambda ctx: [entry.id for entry in PROCESSES(ctx).all()])
-        return found[0]
-
     def go_to(self, stage: str) -> None:
         """Bring the process to a stage."""
-        if stage == "READY":
+        if stage == "CONNECTED":
             return
-        self.session = self._place()
-        self.process_id = process_of(self.stage, self.session)
-        if stage == "ACTIVATING":
+        if self.hosting != "virtual":
+            self.stage.change(lambda ctx: process_life.process_activated(ctx, PROCESS, 9000))
+            self.report(healthy=True)
+        if stage == "ENDING":
+            self.stage.change(lambda ctx: process_life.process_ending(ctx, PROCESS))
+        if stage in ("READY", "ENDING"):
             return
-        self._activate(self.session)
+        self._match()
+        if stage != "ACTIVATING":
+            self._activate()
         if stage == "TERMINATING":
             self.terminate("TRIGGER_ON_PROCESS_TERMINATE")
 
-    def _place(self) -> dict[str, Any]:
-        """Begin a session by a placement and stop there, so that its process has not answered yet."""
-        make_lobby(self.stage, self.fleet_id)
-        start(self.stage, PLACEMENT)
-        self.stage.change(lambda ctx: look(ctx, {"PlacementId": PLACEMENT, "First": True}))
-        return {"FleetId": self.fleet_id, "GameSessionId": placed(self.stage, PLACEMENT)["GameSessionArn"]}
+    def _match(self) -> None:
+        """Let a match begin a session, and stop there, before its process has answered."""
+        queue = make_lobby(self.stage, self.fleet_id)
+        make_rules(self.stage, team_rules(1, 3))
+        make_maker(self.stage, GameSessionQueueArns=[queue["GameSessionQueueArn"]], RequestTimeoutSeconds=10_000)
+        self._start("StartMatchmaking", TICKET, [{"PlayerId": "ana"}])
+        self._work_until_placed()
+        session_id = placed(self.stage, self._placement_id())["GameSessionArn"]
+        self.session = {"FleetId": self.fleet_id, "GameSessionId": session_id}
+        self.process_id = process_of(self.stage, self.session)
 
-    def _activate(self, session: dict[str, Any]) -> None:
-        if self.hosting == "virtual":
-            self.stage.settle()
-        else:
-            names = (self.process_id, session["GameSessionId"])
+    def _start(self, operation: str, ticket_id: str, players: list[dict[str, Any]], **params: Any) -> None:
+        self.stage.call(operation, TicketId=ticket_id, ConfigurationName="maker", Players=players, **params)
+
+    def _work_until_placed(self) -> None:
+        """Let workers do what is due, once each and again, until there is a game session."""
+        workers = [worker for worker in self.stage.app.workers if worker.name in ("timers", "effects", "matchmaking")]
+        for _ in range(ROUNDS_MAX):
+            for worker in workers:
+                if "GameSessionArn" in self._placement():
+                    return
+                self.stage.run(worker.tick())
+        raise AssertionError("the match was not placed")
+
+    def _placement(self) -> dict[str, Any]:
+        found = self.stage.read(lambda ctx: PLACEMENTS(ctx).all())
+        return found[0].doc if found else {}
+
+    def _placement_id(self) -> str:
+        return str(self._placement()["PlacementId"])
+
+    def _activate(self) -> None:
+        """Let the session become active, with a player who has not come yet, one who has, and a request for more."""
+        assert self.session is not None
+        names = (self.process_id, self.session["GameSessionId"])
+        if self.hosting != "virtual":
             self.stage.change(lambda ctx: processes.activate_session(ctx, *names))
-        self.players = [join(self.stage, session, "ana"), join(self.stage, session, "bo")]
-        accept(self.stage, session, self.players[1])
+        self.stage.settle()
+        self.players = self._reserved() + [join(self.stage, self.session, "bo")]
+        accept(self.stage, self.session, self.players[1])
+        player = {"PlayerId": "bo", "Team": "crew"}
+        self._start("StartMatchBackfill", BACKFILL, [player], GameSessionArn=self.session["GameSessionId"])
+        self.stage.settle()
+
+    def _reserved(self) -> list[dict[str, Any]]:
+        assert self.session is not None
+        params = {"GameSessionId": self.session["GameSessionId"]}
+        found: list[dict[str, Any]] = self.stage.call("DescribePlayerSessions", **params)["PlayerSessions"]
+        return found
+
+    # What may happen.
 
     def terminate(self, mode: str) -> None:
         """Call TerminateGameSession; on a compute of the user's FORCE_TERMINATE is refused."""
@@ -121,9 +167,34 @@ class Scene:
         else:
             self.stage.call("TerminateGameSession", **params)
 
-    def end_process(self, *, crashed: bool) -> None:
-        """Let the process be gone, with a word or without."""
-        self.stage.change(lambda ctx: processes.process_ended(ctx, self.process_id, crashed=crashed))
+    def report(self, *, healthy: bool) -> None:
+        self.stage.change(lambda ctx: process_life.process_reported(ctx, PROCESS, healthy=healthy))
+
+    def is_there(self) -> bool:
+        return self.stage.read(lambda ctx: PROCESSES(ctx).has(self.process_id))
+
+    def live_on(self, seconds: int) -> None:
+        """Let time pass while the process reports its health."""
+        for _ in range(seconds // HEARTBEAT_S):
+            self.stage.advance(HEARTBEAT_S, step=HEARTBEAT_S)
+            if self.is_there():
+                self.report(healthy=True)
+
+    def end_itself(self) -> None:
+        self.stage.change(lambda ctx: process_life.process_ending(ctx, PROCESS))
+        self.exit()
+
+    def exit(self) -> None:
+        self.stage.change(lambda ctx: process_life.process_exited(ctx, PROCESS))
+
+    def stay_away(self) -> None:
+        self.stage.advance(1)
+        self.stage.change(lambda ctx: process_life.connection_lost(ctx, PROCESS))
+        self.stage.advance(300, step=100)
+
+    def fall_ill(self) -> None:
+        for _ in range(3):
+            self.report(healthy=False)
 
     def stop_host(self, reason: str = "") -> None:
         """Take the host away."""
@@ -135,30 +206,47 @@ class Scene:
 
         self.stage.change(stop)
 
-    def process_state(self) -> str:
-        """Return what has become of the process, in the page's words."""
-        if self.stage.read(lambda ctx: PROCESSES(ctx).has(self.process_id)):
+    # What has become of it.
+
+    def outcome(self) -> tuple[str, ...]:
+        """Return the same as Row.told, as it is now."""
+        session = {} if self.session is None else see(self.stage, self.session)
+        told = (session.get("Status", "-"), session.get("StatusReason", "-"))
+        players = [see_player(self.stage, player)["Status"] for player in self.players or self._late_players(session)]
+        players += ["-"] * (2 - len(players))
+        placement = placed(self.stage, self._placement_id())["Status"] if session else "-"
+        tickets = (self._ticket(TICKET), self._ticket(BACKFILL))
+        new = event_codes(self.stage, self.fleet_id)[self.seen :]
+        codes = [code for code in new if code.startswith(EVENTS)]
+        return (self._process(), *told, *players, placement, *tickets, ", ".join(codes) or "-")
+
+    def _late_players(self, session: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the players of a session that has become active by itself."""
+        return self._reserved() if session else []
+
+    def _process(self) -> str:
+        if self.is_there():
             return "stays"
         return "replaced" if process_count(self.stage, self.fleet_id) == self.count else "gone"
 
-    def outcome(self) -> tuple[str, ...]:
-        """Return what has become of process, session, its reason, players and placement, and the event that was added."""
-        session = {} if self.session is None else see(self.stage, self.session)
-        statuses = [see_player(self.stage, player)["Status"] for player in self.players] or ["-", "-"]
-        new = event_codes(self.stage, self.fleet_id)[self.seen :]
-        codes = [code for code in new if code.startswith(("SERVER_PROCESS", "GAME_SESSION"))]
-        told = (session.get("Status", "-"), session.get("StatusReason", "-"))
-        placement = placed(self.stage, PLACEMENT)["Status"] if session else "-"
-        return (self.process_state(), *told, *statuses, placement, ", ".join(codes) or "-")
+    def _ticket(self, ticket_id: str) -> str:
+        if self.session is None:
+            return "-"
+        found = self.stage.call("DescribeMatchmaking", TicketIds=[ticket_id])["TicketList"]
+        return str(found[0]["Status"]) if found else "-"
 
 
 DEEDS: Mapping[str, Callable[[Scene], None]] = {
-    "ends itself": lambda scene: scene.end_process(crashed=False),
-    "crashes": lambda scene: scene.end_process(crashed=True),
-    "not activated in time": lambda scene: scene.stage.advance(300, step=100),
-    "five minutes pass": lambda scene: scene.stage.advance(301, step=50),
-    "host stopped": lambda scene: scene.stop_host(),
-    "host interrupted": lambda scene: scene.stop_host(SPOT_NOTICE),
+    "ends itself": Scene.end_itself,
+    "exits": Scene.exit,
+    "stays away": Scene.stay_away,
+    "unhealthy": Scene.fall_ill,
+    "not ready in time": lambda scene: scene.stage.advance(300, step=100),
+    "not activated in time": lambda scene: scene.live_on(300),
+    "does not exit": lambda scene: scene.stage.advance(30, step=30),
+    "five minutes pass": lambda scene: scene.live_on(300),
+    "host stopped": Scene.stop_host,
+    "host interrupted": lambda scene: scene.stop_host("INTERRUPTED"),
     "TRIGGER_ON_PROCESS_TERMINATE": lambda scene: scene.terminate("TRIGGER_ON_PROCESS_TERMINATE"),
     "FORCE_TERMINATE": lambda scene: scene.terminate("FORCE_TERMINATE"),
 }
@@ -176,16 +264,15 @@ def test_a_row_of_the_page_is_what_happens(tmp_path: Path, row: Row) -> None:
         scene.go_to(row.stage)
         DEEDS[row.what](scene)
         stage.settle()
-        placement = ONLY_PLACE.get(row.placement, row.placement)
-        told = (row.process, row.session, row.reason, row.reserved, row.connected, placement, row.event)
-        assert scene.outcome() == told
+        assert scene.outcome() == row.told()
 
 
 def test_no_case_is_on_the_page_twice_and_none_is_left_out() -> None:
     cases = [(row.hosting, row.stage, row.what) for row in rows()]
     assert len(cases) == len(set(cases))
     stages = {"READY", "ACTIVATING", "HOSTING", "TERMINATING"}
-    assert {(hosting, stage) for hosting, stage, _ in cases} == {
-        (hosting, stage) for hosting in ("virtual", "managed", "anywhere") for stage in stages
-    }
+    real = stages | {"CONNECTED", "ENDING"}
+    expected = {("virtual", stage) for stage in stages}
+    expected |= {(hosting, stage) for hosting in ("managed", "anywhere") for stage in real}
+    assert {(hosting, stage) for hosting, stage, _ in cases} == expected
     assert {what for _, _, what in cases} == set(DEEDS)

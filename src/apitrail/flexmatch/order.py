@@ -18,8 +18,13 @@ Arrange = Callable[[Waiting, list[Waiting]], list[Waiting]]
 
 
 def arranger(plans: Plans) -> Arrange | None:
-    """Return the function that puts candidates in order for an anchor, or None when their own order is the order."""
+    """Return the function that puts candidates in order for an anchor, or None when their own order is the order.
+
+    To be called before there are parties, since it asks for values.
+    """
     sorts = [rule for rule in plans.rules.levels[0].rules if isinstance(rule, Sort)]
+    for rule in sorts:
+        plans.slots.number(rule.attribute, rule.aggregation)
     if sorts:
         return lambda anchor, found: _by_rules(plans, sorts, anchor, found)
     names = plans.rules.algorithm.sort_by

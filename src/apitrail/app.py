@@ -28,6 +28,7 @@ from apitrail.objects.folder import FolderBucket
 from apitrail.objects.s3 import S3Bucket, S3Config
 from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
+from apitrail.services.deliveries import delivery_check
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.links import Links
@@ -44,6 +45,7 @@ from apitrail.store.sqlite import SqliteDatabase
 from apitrail.telemetry import Metrics
 from apitrail.trail.deliver import Deliverer
 from apitrail.trail.digests import Digester
+from apitrail.trail.entrance import lets_in
 from apitrail.trail.follow import Segment
 from apitrail.trail.insights import Insights
 from apitrail.trail.keys import KeyRing
@@ -116,8 +118,9 @@ class App:
             self, self._router, self.credentials, SERVICES, self._performer, self.metrics, self._security
         )
         self.game_servers = SdkSocket(self, self._security)
+        check = lets_in if settings.delivery.s3_endpoint else delivery_check(settings.delivery, self.clock)
         self.deliverer = Deliverer(
-            self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics
+            self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics, check
         )
         keys = KeyRing(self.database, self.data_dir / "keys", settings.digest.passphrase_file, self.clock)
         self.digester = Digester(
@@ -128,6 +131,7 @@ class App:
             settings.delivery.retry_max_s,
             self.clock,
             self.metrics,
+            check,
         )
         self.courier = Courier(self)
         self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)

@@ -1,8 +1,9 @@
 """The trail layer under faults: one seed, one run, the same bytes each time.
 
 Calls are made through the real services in several accounts and regions while puts fail or lose their answers, the process
-crashes in any step and begins again from its database, clocks jump, disks are slow or full, and trails change their
-selectors, buckets and prefixes. What each trail must deliver is worked out here, by rules of this file's own.
+crashes in any step and begins again from its database, clocks jump, disks are slow or full, buckets change their policies,
+and trails change their selectors, buckets and prefixes. What each trail must deliver is worked out here, by rules of this
+file's own.
 
 A failing seed is run again with the command that it prints. APITRAIL_SOAK=1: 10,000 seeds.
 """
@@ -30,6 +31,8 @@ from apitrail.errors import JournalUnavailable, SinkError
 from apitrail.ids import seeded_ids
 from apitrail.objects.memory import MemoryBucket
 from apitrail.services.buckets import buckets
+from apitrail.services.cloudtrail.errors import InsufficientS3BucketPolicyException
+from apitrail.services.deliveries import delivery_check
 from apitrail.services.identities import ACCOUNTS
 from apitrail.settings import Delivery, Settings
 from apitrail.store.database import Tx
@@ -47,6 +50,13 @@ REGIONS = ("us-west-2", "eu-west-1")
 HOME = REGIONS[0]
 BUCKETS = ("first", "second")
 RAM = Path("/dev/shm")
+LET_IN = (
+    '{"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": ["s3:PutObject", "s3:GetBucketAcl"],'
+    ' "Resource": ["arn:aws:s3:::%(name)s", "arn:aws:s3:::%(name)s/*"]}'
+)
+KEEP_OUT = '{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::%(name)s/*"}'
+OPEN = f'{{"Version": "2012-10-17", "Statement": [{LET_IN}]}}'
+SHUT = f'{{"Version": "2012-10-17", "Statement": [{LET_IN}, {KEEP_OUT}]}}'
 
 
 class Crash(Exception):
@@ -114,9 +124,11 @@ class Store:
         self.memory = MemoryBucket(world.clock)
         self.attempts: Counter[str] = Counter()
         self.bodies: dict[str, set[bytes]] = {}
+        self.shut = False
 
     async def put(self, key: str, body: bytes, **more: Any) -> Any:
         self.world.disk.check_alive()
+        assert not self.shut, f"{key} was put although the policy of {self.name} does not let it in"
         self.bodies.setdefault(key, set()).add(gzip.decompress(body))
         self.attempts[key] += 1
         chance = random.Random(f"{self.world.seed}/{self.name}/{key}/{self.attempts[key]}").random()
@@ -180,7 +192,8 @@ class World:
         database: Any = self.disk
         opened: Any = self.stores.__getitem__
         self.app.database = database
-        self.deliverer = Deliverer(database, opened, self.delivery, self.clock, self.ids, Metrics())
+        check = delivery_check(self.delivery, self.clock)
+        self.deliverer = Deliverer(database, opened, self.delivery, self.clock, self.ids, Metrics(), check)
 
     def close(self) -> None:
         self.run(self.app.close())
@@ -224,10 +237,13 @@ class World:
             buckets(tx).put(name, row)
 
     def happened(self, operation: str, **params: Any) -> bool:
-        """Make a call and return whether it has happened: it has not when the disk was full."""
+        """Make a call and return whether it has happened: it has not when the disk was full, or a bucket's policy forbids it."""
         try:
             self.call(operation, **params)
         except JournalUnavailable:
+            return False
+        except InsufficientS3BucketPolicyException:
+            assert self.stores[params["S3BucketName"]].shut
             return False
         return True
 
@@ -277,6 +293,17 @@ class World:
         if self.happened("UpdateTrail", Name=trail.name, S3BucketName=bucket, S3KeyPrefix=prefix):
             trail.bucket, trail.prefix = bucket, prefix
 
+    def forbid(self) -> None:
+        """Give a bucket a policy that keeps log files out, or one that lets them in, or none."""
+        store, policy = self.stores[self.chance.choice(BUCKETS)], self.chance.choice((SHUT, OPEN, None))
+        if policy is None:
+            done = self.happened("DeleteBucketPolicy", service="s3", Bucket=store.name)
+        else:
+            done = self.happened(
+                "PutBucketPolicy", service="s3", Bucket=store.name, Policy=policy % {"name": store.name}
+            )
+        store.shut = policy == SHUT if done else store.shut
+
     def pass_time(self) -> None:
         """Move the clock forward, or set it by minutes, hours, rarely years in either direction."""
         if self.chance.random() < 0.7:
@@ -294,8 +321,11 @@ class World:
 
     def step(self) -> None:
         """Do one thing."""
-        kinds = (self.make_call, self.deliver, self.pass_time, self.switch, self.select, self.move, self.trouble)
-        self.chance.choices(kinds, weights=(45, 22, 12, 6, 5, 5, 5))[0]()
+        kinds = (
+            *(self.make_call, self.deliver, self.pass_time, self.switch),
+            *(self.select, self.move, self.trouble, self.forbid),
+        )
+        self.chance.choices(kinds, weights=(45, 22, 12, 6, 5, 5, 5, 5))[0]()
 
     def live(self) -> None:
         """Have an eventful life, then a calm end in which everything is delivered."""
@@ -304,9 +334,26 @@ class World:
             self.step()
         self.calm = True
         self.restart()
+        self.disk.full = 0
+        self.run(self.deliverer.flush())
+        self.check_waiting()
+        for store in self.stores.values():
+            self.call("DeleteBucketPolicy", service="s3", Bucket=store.name)
+            store.shut = False
         for _ in range(3):
             self.clock.advance(self.delivery.retry_max_s + 1)
             self.run(self.deliverer.flush())
+
+    def check_waiting(self) -> None:
+        """Check that what cannot be delivered waits for a policy, and that the status says so."""
+        rows = self.disk.inner.read_now(
+            lambda tx: tx.all(
+                "SELECT f.trail, f.bucket, d.error FROM log_files f JOIN deliveries d"
+                " ON (d.trail, d.region) = (f.trail, f.region) WHERE f.state = 0 ORDER BY f.id"
+            )
+        )
+        first = {trail: (self.stores[bucket].shut, error) for trail, bucket, error in reversed(rows)}
+        assert all(state == (True, "AccessDenied") for state in first.values())
 
     def objects(self) -> dict[tuple[str, str], bytes]:
         """Return the content of every object by bucket and key; each must be one whole gzip member."""

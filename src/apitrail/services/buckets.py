@@ -4,13 +4,8 @@ builds and scripts through buckets of its own.
 The rows are here; the bytes are reached through `Runtime.bucket(name)`.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from apitrail.arn import make_arn
-from apitrail.identity.policy import evaluate
-from apitrail.identity.principal import Principal
 from apitrail.objects.folder import FolderBucket
 from apitrail.services.context import Context
 from apitrail.services.identities import read_document
@@ -34,39 +29,11 @@ def buckets(tx: Tx) -> Documents:
 
 
 POLICY = "_Policy"
-CLOUDTRAIL = "cloudtrail.amazonaws.com"
 
 
 def policy_of(row: Doc) -> dict[str, Any] | None:
     """Return the policy of a bucket, None where there is none."""
     return read_document(row[POLICY]) if POLICY in row else None
-
-
-def trail_may_deliver(row: Doc, folders: Sequence[str], trail_arn: str, prefix: str, now: datetime) -> bool:
-    """Return whether a bucket's policy lets CloudTrail see its ACL and put a trail's log files below a prefix.
-
-    folders: below AWSLogs: the trail's account first, and the id of its organization.
-    prefix: without a slash at its end, or empty. Source: CloudTrail User Guide, bucket policy for CloudTrail.
-    """
-    policy, account = policy_of(row), folders[0]
-    service = Principal("AWSService", account, "", CLOUDTRAIL, invoked_by=CLOUDTRAIL)
-    context = {
-        "aws:CurrentTime": now,
-        "aws:SecureTransport": True,
-        "aws:SourceArn": trail_arn,
-        "aws:SourceAccount": account,
-        "s3:x-amz-acl": "bucket-owner-full-control",
-    }
-    bucket = make_arn("s3", "", "", row["Name"])
-    base = f"{bucket}/{prefix}/AWSLogs" if prefix else f"{bucket}/AWSLogs"
-    wanted = [
-        ("s3:GetBucketAcl", bucket),
-        *(("s3:PutObject", f"{base}/{one}/CloudTrail/file.json.gz") for one in folders),
-    ]
-    return all(
-        evaluate(service, action, [arn], context, policy, resource_account=row["OwnerAccount"]).allowed
-        for action, arn in wanted
-    )
 
 
 def is_service_bucket(tx: Tx, name: str) -> bool:

@@ -17,6 +17,7 @@ from apitrail.objects.bucket import Bucket
 from apitrail.settings import Delivery
 from apitrail.store.database import Database, Tx
 from apitrail.telemetry import Metrics
+from apitrail.trail.entrance import Check, lets_in
 from apitrail.trail.follow import Follower, Seal, events_of
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
 from apitrail.trail.seal import LogFile, mark, note_failure, seal, waiting_files
@@ -39,7 +40,7 @@ class Packed:
 
 
 class Deliverer:
-    """Delivers the log files of all trails. bucket: opens a bucket by name."""
+    """Delivers the log files of all trails. bucket: opens a bucket by name. check: see entrance."""
 
     name = "delivery"
 
@@ -51,8 +52,10 @@ class Deliverer:
         clock: Clock,
         ids: Ids,
         metrics: Metrics,
+        check: Check = lets_in,
     ) -> None:
         self._database = database
+        self._check = check
         self._bucket = bucket
         self._settings = settings
         self._clock = clock
@@ -131,8 +134,9 @@ class Deliverer:
         return len(files)
 
     async def _put(self, file: LogFile, behind: bool) -> bool:
-        packed = await self._database.read(lambda tx: pack(tx, file, self._method(behind)))
         try:
+            await self._database.read(lambda tx: self._check(tx, file.trail, file.bucket, file.key))
+            packed = await self._database.read(lambda tx: pack(tx, file, self._method(behind)))
             await self._bucket(file.bucket).put(
                 file.key, packed.body, content_type=CONTENT_TYPE, content_encoding=CONTENT_ENCODING
             )

@@ -33,6 +33,7 @@ from apitrail.trail.digest import (
     string_to_sign,
     utc_text,
 )
+from apitrail.trail.entrance import Check, lets_in
 from apitrail.trail.keys import KeyRing, SigningKey
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, compress
 from apitrail.trail.trails import find_trail
@@ -85,7 +86,7 @@ class Draft:
 
 
 class Digester:
-    """Writes the digest files of all trails. bucket: opens a bucket by name."""
+    """Writes the digest files of all trails. bucket: opens a bucket by name. check: see entrance."""
 
     name = "digests"
 
@@ -98,8 +99,10 @@ class Digester:
         retry_max_s: float,
         clock: Clock,
         metrics: Metrics,
+        check: Check = lets_in,
     ) -> None:
         self._database = database
+        self._check = check
         self._bucket = bucket
         self._keys = keys
         self._period_s = settings.period_s
@@ -200,6 +203,7 @@ class Digester:
 
     async def _put(self, digest: Waiting) -> bool:
         try:
+            await self._database.read(lambda tx: self._check(tx, digest.trail, digest.bucket, digest.key))
             await self._bucket(digest.bucket).put(
                 digest.key,
                 compress(digest.content, "libdeflate"),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.errors import SinkError
 from apitrail.identity.principal import Principal
-from apitrail.services.buckets import POLICY, buckets, trail_may_deliver
+from apitrail.services.buckets import buckets
 from apitrail.services.cloudtrail.access import (
     get_own_trail,
     get_trail,
@@ -29,6 +29,7 @@ from apitrail.services.cloudtrail.notifications import apply_topic, check_topic_
 from apitrail.services.cloudtrail.organization import convert, required_organization, take_members
 from apitrail.services.cloudtrail.tags import check_tags, keep_tags
 from apitrail.services.context import Context
+from apitrail.services.deliveries import needs_no_policy, trail_may_deliver
 from apitrail.services.operation import operation
 from apitrail.services.runtime import Runtime
 from apitrail.store.resources import Doc
@@ -230,11 +231,7 @@ def check_bucket_policy(ctx: Context, trail: Doc) -> None:
     bucket = buckets(ctx.tx).get(name)
     if bucket is None:
         raise S3BucketDoesNotExistException(f"S3 bucket {name} does not exist!")
-    if (
-        bucket["OwnerAccount"] in (ctx.account, owner_of(trail))
-        and POLICY not in bucket
-        and not ctx.settings.delivery.require_bucket_policy
-    ):
+    if needs_no_policy(bucket, (ctx.account, owner_of(trail)), ctx.settings.delivery):
         return
     folders = [owner_of(trail), *([trail["_Organization"]] if trail["IsOrganizationTrail"] else [])]
     if not trail_may_deliver(bucket, folders, trail["TrailARN"], trail.get("S3KeyPrefix", ""), ctx.now):

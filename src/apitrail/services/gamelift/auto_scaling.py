@@ -30,6 +30,9 @@ REST = timedelta(minutes=10)
 """How long a rule-based policy rests after it has changed the capacity."""
 
 AUTO_SCALING = "AUTO_SCALING"
+GROUPS = "GameServerContainerGroupsPerInstance"
+"""What a container fleet has on each instance, with a process each."""
+
 LOST = (*ENDED, "ERROR")
 """States of a location that will never be scaled again."""
 
@@ -71,7 +74,7 @@ def _evaluate(ctx: Context, fleet: Doc, location: Doc, policy: Doc, known: Doc |
     place = (fleet["FleetId"], location["Location"])
     progress = known if known is not None and known["PutAt"] == policy["_put_at"] else {"PutAt": policy["_put_at"]}
     if is_target_based(policy):
-        per_instance = processes_per_instance(runtime_of(fleet))
+        per_instance = fleet.get(GROUPS) or processes_per_instance(runtime_of(fleet))
         _scale(ctx, fleet, location, target_instances(policy, counts(ctx, *place).session_count, per_instance))
         return progress
     met = progress.get("Met", 0) + 1 if is_met(policy, metric_value(ctx, policy["MetricName"], *place)) else 0

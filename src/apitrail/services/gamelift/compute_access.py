@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.arn import parse_arn
 from apitrail.services.context import Context
-from apitrail.services.gamelift.collections import HOSTS, INSTANCES
+from apitrail.services.gamelift.collections import GROUP_COMPUTES, INSTANCES
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleets_access import get_fleet, get_plain_fleet, is_anywhere
 from apitrail.services.gamelift.process_facts import host_id_of
@@ -33,7 +33,7 @@ def get_compute_access(ctx: Context, params: "GetComputeAccessInputTypeDef") -> 
     _require_managed(fleet)
     arn = parse_arn(params["ComputeName"])
     name = params["ComputeName"] if arn is None else arn.resource.partition("/")[2]
-    if not (_is_instance(ctx, fleet, name) or HOSTS(ctx).has(host_id_of(fleet["FleetId"], name))):
+    if not (_is_instance(ctx, fleet, name) or GROUP_COMPUTES(ctx).has(host_id_of(fleet["FleetId"], name))):
         raise NotFoundException(f"Fleet {fleet['FleetId']} has no compute {name}.")
     raise InvalidRequestException(NOT_AVAILABLE)
 

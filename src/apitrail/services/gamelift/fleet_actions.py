@@ -1,6 +1,6 @@
 """Stopping and resuming what a fleet's locations do by themselves, which is auto scaling: Stop- and StartFleetActions.
 
-What is stopped stands in StoppedActions: of the location, and for the home location also of the fleet.
+What is stopped stands in StoppedActions: of the location, and for the home location of an EC2 fleet also of the fleet.
 Source: GameLift API Reference of both; specification 1 (Fleets).
 """
 
@@ -15,6 +15,7 @@ from apitrail.services.gamelift.fleets_access import (
     get_fleet,
     get_location,
     is_anywhere,
+    is_container,
     put_fleet,
     put_location,
 )
@@ -58,7 +59,7 @@ def _change(ctx: Context, params: Mapping[str, Any], *, stopped: bool) -> dict[s
         _stop(location, after)
         put_location(ctx, location)
         propagate(ctx, location, CHANGE)
-        if location["_home"]:
+        if location["_home"] and not is_container(fleet):
             _stop(fleet, after)
             put_fleet(ctx, fleet)
     return ids_of(fleet)

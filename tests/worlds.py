@@ -135,8 +135,35 @@ def _furnish_games(world: World) -> None:
         ]
         world.stage.settle()
         world.make("gamelift", "CreatePlayerSession", GameSessionId=session["GameSessionId"], PlayerId="ana")
+    _furnish_servers(world)
     ended = {"GameSessionId": session["GameSessionId"], "TerminationMode": "FORCE_TERMINATE"}
     world.make("gamelift", "TerminateGameSession", **ended)
+    world.stage.settle()
+
+
+def _furnish_servers(world: World) -> None:
+    types = [{"InstanceType": "c5.large"}, {"InstanceType": "m5.large"}]
+    role = "arn:aws:iam::111122223333:role/game"
+    sizes = {"MinSize": 1, "MaxSize": 2, "LaunchTemplate": {"LaunchTemplateName": "game"}, "InstanceDefinitions": types}
+    group = world.make("gamelift", "CreateGameServerGroup", GameServerGroupName="servers", RoleArn=role, **sizes)
+    ports = {"ContainerPortRanges": [{"FromPort": 7777, "ToPort": 7777, "Protocol": "UDP"}]}
+    container = {"ContainerName": "game", "ImageUri": "game:1", "ServerSdkVersion": "5.2.0", "PortConfiguration": ports}
+    world.make(
+        "gamelift",
+        "CreateContainerGroupDefinition",
+        Name="containers",
+        OperatingSystem="AMAZON_LINUX_2023",
+        TotalMemoryLimitMebibytes=1024,
+        TotalVcpuLimit=1.0,
+        GameServerContainerDefinition=container,
+    )
+    world.stage.settle()
+    name = group["GameServerGroup"]["GameServerGroupName"]
+    for number in (1, 2):
+        place = {"GameServerGroupName": name, "InstanceId": f"i-{number:017d}"}
+        world.make("gamelift", "RegisterGameServer", GameServerId=f"server-{number}", **place)
+    groups = {"GameServerContainerGroupDefinitionName": "containers"}
+    world.make("gamelift", "CreateContainerFleet", FleetRoleArn=role, **groups)
     world.stage.settle()
 
 

@@ -100,10 +100,32 @@ def cloudtrail_errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def gamelift_errors_page() -> str:
+    """Return the page of GameLift's operations and their errors, from the tables that a test plays."""
+    failures = runpy.run_path(str(CASES.parent / "gamelift_cases.py"))["FAILURES"]
+    words = runpy.run_path(str(CASES.parent / "gamelift_words.py"))
+    lines = [
+        MADE,
+        "# Errors of GameLift's operations",
+        "",
+        "For each operation: every error that the API model lists for it, and when it happens here. A test makes each of them",
+        "happen and looks at the record. Those in italics cannot happen, for the reason given. Beside them every operation",
+        "answers `AccessDeniedException` when policies refuse a call.",
+    ]
+    for operation, calls in sorted(failures.items()):
+        lines += ["", f"## {operation}", "", "| error | when |", "|---|---|"]
+        for error in sorted(shape.name for shape in service_model("gamelift").operation_model(operation).error_shapes):
+            kind, mark = ("WHEN", "") if error in calls else ("NEVER", "*")
+            text = words[f"{kind}_OF"].get((operation, error)) or words[kind][error]
+            lines.append(f"| {error} | {mark}{'never: ' if mark else ''}{text}{mark} |")
+    return "\n".join(lines) + "\n"
+
+
 PAGE_MAKERS = {
     "settings.md": settings_page,
     "coverage.md": coverage_page,
     "cloudtrail-errors.md": cloudtrail_errors_page,
+    "gamelift-errors.md": gamelift_errors_page,
 }
 
 

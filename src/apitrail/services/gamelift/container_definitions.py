@@ -167,7 +167,8 @@ def delete_container_group_definition(
         raise InvalidRequestException(f"Container group definition version {used[0]} is in use by a fleet.")
     for version in doomed:
         forget_version(ctx, version)
-    return {}
+    id = named.name if named.version is None else version_id(named.name, named.version)
+    return {"_ResourceArn": arn_of(ctx, DEFINITION, id)}
 
 
 def _typed(params: Params) -> dict[str, Any]:

@@ -188,13 +188,18 @@ def batch_distance(compiler: Compiler, rule: BatchDistance) -> Check:
     slot = compiler.slots.number(rule.attribute, rule.aggregation)
     width = rule.max_distance
 
+    def values_of(teams: Teams) -> list[Any]:
+        return [value for team in teams for party in team if (value := party.values[slot]) is not None]
+
     def passes(teams: Teams) -> bool:
-        values = [party.values[slot] for team in teams for party in team]
+        values = values_of(teams)
         return len(set(values)) <= 1 if width is None else not values or max(values) - min(values) <= width
 
     def miss(teams: Teams) -> float | None:
-        values = [party.values[slot] for team in teams for party in team]
-        return None if width is None else max(max(values) - min(values) - width, 0.0) if values else 0.0
+        values = values_of(teams)
+        if width is None:
+            return None
+        return max(max(values) - min(values) - width, 0.0) if values else 0.0
 
     check = Check(rule.name, "batchDistance", passes, passes, needs=[(compiler.everybody, slot)], miss=miss)
     check.spans = [Span(slot, 0.0, True) if width is None else Span(slot, width)]

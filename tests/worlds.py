@@ -127,6 +127,7 @@ def _furnish_games(world: World) -> None:
         RuntimeConfiguration={"ServerProcesses": [{"LaunchPath": "/local/game/server.js", "ConcurrentExecutions": 8}]},
     )["FleetAttributes"]
     world.stage.advance(30)
+    _furnish_fleet(world, fleet["FleetId"])
     routing = {"Type": "SIMPLE", "FleetId": fleet["FleetId"]}
     world.make("gamelift", "CreateAlias", Name="alias", RoutingStrategy=routing)
     for _ in range(3):
@@ -165,6 +166,17 @@ def _furnish_servers(world: World) -> None:
     groups = {"GameServerContainerGroupDefinitionName": "containers"}
     world.make("gamelift", "CreateContainerFleet", FleetRoleArn=role, **groups)
     world.stage.settle()
+
+
+def _furnish_fleet(world: World, fleet_id: str) -> None:
+    policy = {"Name": "buffer", "PolicyType": "TargetBased", "MetricName": "PercentAvailableGameSessions"}
+    world.make("gamelift", "PutScalingPolicy", FleetId=fleet_id, **policy, TargetConfiguration={"TargetValue": 10.0})
+    world.make("gamelift", "StopFleetActions", FleetId=fleet_id, Actions=["AUTO_SCALING"])
+    account, vpc = "111122223333", {"PeerVpcId": "vpc-1"}
+    world.make("gamelift", "CreateVpcPeeringAuthorization", GameLiftAwsAccountId=account, **vpc)
+    world.make("gamelift", "CreateVpcPeeringConnection", FleetId=fleet_id, PeerVpcAwsAccountId=account, **vpc)
+    world.stage.advance(2)
+    world.make("gamelift", "DescribeVpcPeeringConnections", FleetId=fleet_id)
 
 
 def _furnish_trails(world: World) -> None:

@@ -59,7 +59,7 @@ from apitrail.wire.models import service_model
 from apitrail.wire.route import Router
 from apitrail.workers.game_events import SERVICE as GAMELIFT
 from apitrail.workers.game_events import GameEvents
-from apitrail.workers.match_engine import ChildEngine, LocalEngine
+from apitrail.workers.match_engine import ChildEngine, EngineGone, LocalEngine
 from apitrail.workers.matchmaking import Matchmaking
 from apitrail.workers.pruner import Pruner
 from apitrail.workers.scheduler import Scheduler, Worker
@@ -298,6 +298,13 @@ class App:
     def sns_certificate(self, name: str) -> bytes | None:
         """Return a certificate that notifications are signed by, by its file name, or None."""
         return self.courier.certificate(name)
+
+    async def explain_ticket(self, account: str, region: str, ticket_id: str) -> dict[str, Any] | None:
+        """Return why a matchmaking ticket waits, or None for an unknown one. Raises: ServiceError while the engine is away."""
+        try:
+            return await self.matchmaking.explain(account, region, ticket_id)
+        except EngineGone as error:
+            raise ServiceError("the matching engine begins anew; ask again", code="unavailable", status=503) from error
 
     def info(self) -> dict[str, Any]:
         """Return versions and features; no secret, no name of anything in the store."""

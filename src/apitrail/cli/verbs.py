@@ -18,6 +18,7 @@ VERBS = {
     "show": ("apitrail.cli.show:show", "Show one event, or compare several field by field."),
     "verify": ("apitrail.cli.verify:verify", "Prove log files by their digest files."),
     "trail": ("apitrail.cli.trail:trail", "Make, inspect and switch trails."),
+    "matchmaking": ("apitrail.cli.matchmaking:matchmaking", "Find out why a matchmaking ticket waits."),
     "identity": ("apitrail.cli.identity:identity", "Make and inspect accounts, users, roles, keys and policies."),
     "doctor": ("apitrail.cli.doctor:doctor", "Find out what is wrong with this machine and the server."),
     "completion": ("apitrail.cli.completion:completion", "Print a completion script for a shell."),

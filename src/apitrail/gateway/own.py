@@ -1,15 +1,16 @@
 """The server's own endpoints, below /_apitrail/: an underscore cannot begin a bucket name, so nothing clashes.
 
 health, ready, metrics, info, and the certificates of sns/ are open; status and events are signed with the caller's AWS keys
-and need the right to look up events. Two are there in `dev` only: service-call makes a call as an AWS service makes it on
-behalf of an account, clock sets the server's time forward.
+and need the right to look up events; `events?of=gamelift` streams GameLift's events about placements and matches.
+matchmaking/explain says why a ticket waits, to whoever may describe it. Two are there in `dev` only: service-call makes a call
+as an AWS service makes it on behalf of an account, clock sets the server's time forward.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 import orjson
@@ -20,9 +21,8 @@ from apitrail.gateway.body import read_body
 from apitrail.gateway.broadcast import Broadcast
 from apitrail.identity.principal import Principal, Session, SessionIssuer
 from apitrail.ids import Ids
-from apitrail.store import journal
+from apitrail.store import game_events, journal
 from apitrail.store.database import Database, Tx
-from apitrail.store.journal import JournalRow
 from apitrail.telemetry import Metrics
 from apitrail.wire.http import HttpRequest
 
@@ -41,6 +41,32 @@ BODY_MAX = 1024 * 1024
 ADVANCE_MAX_S = 20 * 366 * 86_400
 SERVICE_ROLE_NAMES = {"autoscaling": "AutoScaling", "gamelift": "GameLift", "cloudtrail": "CloudTrail"}
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+class Streamed(Protocol):
+    """A line of the stream."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def event(self) -> bytes: ...
+
+
+class Source(NamedTuple):
+    """What can be streamed. last: the newest seq. after, before: rows after a seq, and before one, newest first."""
+
+    last: Callable[[Tx], int]
+    after: Callable[..., Sequence[Streamed]]
+    before: Callable[[Tx, int, int], Sequence[Streamed]]
+
+
+SOURCES = {
+    "calls": Source(journal.last_seq, journal.read_after, journal.read_before),
+    "gamelift": Source(game_events.last_event, game_events.events_after, game_events.events_before),
+}
+"""Streams by name: the records of calls, and GameLift's events about placements and matches."""
 
 
 class Host(Protocol):
@@ -66,6 +92,10 @@ class Host(Protocol):
     def advance_clock(self, seconds: float) -> datetime: ...
 
     def sns_certificate(self, name: str) -> bytes | None: ...
+
+    async def explain_ticket(self, account: str, region: str, ticket_id: str) -> dict[str, Any] | None:
+        """Return why a matchmaking ticket waits, or None for an unknown one. Raises: ServiceError."""
+        ...
 
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
         """Return the caller of a signed request and the region. Raises: AuthenticationError."""
@@ -102,6 +132,8 @@ class OwnEndpoints:
                 await self._events(request, send)
             elif name == "status":
                 await self._status(request, send)
+            elif name == "matchmaking/explain":
+                await self._explain(request, send)
             elif name in self._dev and self._host.is_dev and request.method == "POST":
                 await self._dev[name](await read_body(chunks, BODY_MAX), send)
             else:
@@ -131,6 +163,16 @@ class OwnEndpoints:
     async def _status(self, request: HttpRequest, send: Send) -> None:
         await self._reader(request)
         await _answer(send, 200, await self._host.status())
+
+    async def _explain(self, request: HttpRequest, send: Send) -> None:
+        """Say why a matchmaking ticket waits, to whoever may describe it; that description is recorded."""
+        principal, region = self._host.signed_by(request)
+        ticket_id = parse_qs(request.raw_query.decode("latin-1")).get("ticket", [""])[0]
+        await self._host.call(principal, region, "gamelift", "DescribeMatchmaking", {"TicketIds": [ticket_id]})
+        found = await self._host.explain_ticket(principal.account, region, ticket_id)
+        if found is None:
+            raise ServiceError(f"there is no matchmaking ticket {ticket_id[:128]}", code="not-found", status=404)
+        await _answer(send, 200, found)
 
     async def _reader(self, request: HttpRequest) -> str:
         """Return the account of a caller who may look up events; the look-up that proves it is recorded."""
@@ -170,13 +212,14 @@ class OwnEndpoints:
         """Stream the caller's events as they are committed, one JSON object a line; a blank line is a heartbeat."""
         account = await self._reader(request)
         query = parse_qs(request.raw_query.decode("latin-1"))
-        seq, first = await self._start(account, query)
+        source = _source(query)
+        seq, first = await self._start(source, account, query)
         headers = [(b"content-type", NDJSON), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await _lines(send, first)
         while not self._host.stopping:
             mark = self._host.grown.mark()
-            rows = await self._host.database.read(partial(_read_after, seq))
+            rows = await self._host.database.read(partial(source.after, seq=seq, limit=BATCH))
             if rows:
                 seq = rows[-1].seq
                 await _lines(send, [row for row in rows if row.account == account])
@@ -184,7 +227,9 @@ class OwnEndpoints:
                 await send({"type": "http.response.body", "body": b"\n", "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _start(self, account: str, query: dict[str, list[str]]) -> tuple[int, list[JournalRow]]:
+    async def _start(
+        self, source: "Source", account: str, query: dict[str, list[str]]
+    ) -> tuple[int, Sequence["Streamed"]]:
         """Return where to go on from, and what to send at once."""
         try:
             if "since" in query:
@@ -193,9 +238,9 @@ class OwnEndpoints:
         except ValueError as error:
             raise ServiceError("n and since must be numbers", code="bad-request") from error
 
-        def work(tx: Tx) -> tuple[int, list[JournalRow]]:
-            last = journal.last_seq(tx)
-            recent = journal.read_before(tx, last + 1, TAIL_SCAN_ROWS) if wanted else []
+        def work(tx: Tx) -> tuple[int, Sequence[Streamed]]:
+            last = source.last(tx)
+            recent = source.before(tx, last + 1, TAIL_SCAN_ROWS) if wanted else []
             return last, [row for row in recent if row.account == account][:wanted][::-1]
 
         return await self._host.database.read(work)
@@ -225,11 +270,15 @@ def service_principal(service: str, account: str, now: datetime, ids: Ids) -> Pr
     )
 
 
-def _read_after(seq: int, tx: Tx) -> list[JournalRow]:
-    return journal.read_after(tx, seq, BATCH)
+def _source(query: dict[str, list[str]]) -> Source:
+    """Return what `of` asks for. Raises: ServiceError."""
+    name = query.get("of", ["calls"])[0]
+    if name not in SOURCES:
+        raise ServiceError(f"of must be one of {', '.join(SOURCES)}", code="bad-request")
+    return SOURCES[name]
 
 
-async def _lines(send: Send, rows: list[JournalRow]) -> None:
+async def _lines(send: Send, rows: Sequence[Streamed]) -> None:
     if rows:
         body = b"".join(b'{"seq":%d,"event":%s}\n' % (row.seq, row.event) for row in rows)
         await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -15,6 +15,10 @@ ANSWER_S_MAX = 60.0
 END_S_MAX = 5.0
 
 
+GONE = (OSError, EOFError, TimeoutError, RuntimeError, msgspec.MsgspecError)
+"""What talking to a process that has ended may raise; RuntimeError is uvloop's for a pipe that is closed."""
+
+
 class EngineGone(Exception):
     """The engine has ended, or does not answer; all its pools are lost."""
 
@@ -67,7 +71,7 @@ class ChildEngine:
             try:
                 async with asyncio.timeout(ANSWER_S_MAX):
                     return await self._exchange(job)
-            except (OSError, EOFError, TimeoutError, msgspec.MsgspecError) as error:
+            except GONE as error:
                 await self.close()
                 raise EngineGone(f"{type(error).__name__}: {error}") from error
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from apitrail.flexmatch import parse_rule_set
+from apitrail.flexmatch.explain import explain
+from apitrail.flexmatch.parse import parse_rule_set
 from apitrail.flexmatch.pool import Pool
 from apitrail.flexmatch.ruleset import RuleSet
 from apitrail.flexmatch.tickets import Proposal, Ticket
@@ -83,4 +84,5 @@ class _Pool:
             return None
         others = sorted(self._tickets.values(), key=lambda one: (one.started_at, one.id))[:EXPLAINED_MAX]
         tickets = others if asked in others else [asked, *others]
-        return {"count": len(tickets)}
+        found: dict[str, Any] = msgspec.to_builtins(explain(self._rules, tickets, ticket_id, now))
+        return found

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from apitrail.flexmatch.tickets import Proposal, Ticket
+from apitrail.services.gamelift.collections import WAITING_TICKET
 from apitrail.services.gamelift.pool_feed import (
     Change,
     PoolKey,
@@ -90,7 +91,8 @@ class Matchmaking:
             return None
         key = PoolKey(account, region, ticket["ConfigurationName"])
         answer = Answer()
-        if self._pools is not None and ticket_id in self._pools.get(key, _Pool()).versions:
+        pool = None if self._pools is None else self._pools.get(key)
+        if pool is not None and ticket_id in pool.versions and ticket["Status"] in WAITING_TICKET:
             answer = await self._engine.do(Job(key, self._now(), explain=ticket_id))
         return {
             "ticketId": ticket_id,

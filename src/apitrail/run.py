@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,7 @@ from apitrail.clock import MovableClock
 from apitrail.errors import SettingsError
 from apitrail.gateway.certificate import own_certificate
 from apitrail.gateway.own import OwnEndpoints
-from apitrail.gateway.sdk_socket import only_game_servers
+from apitrail.gateway.sdk_socket import OnlyGameServers
 from apitrail.gateway.server import Server
 from apitrail.gateway.serving import Door, PortInUse, listen, serve, write_private, write_server_file
 from apitrail.ids import seeded_ids
@@ -101,7 +100,7 @@ def _doors(app: App, listener: socket.socket, games: socket.socket) -> list[Door
     own = "" if given[0] else str(own_certificate(app.data_dir, names, app.clock, app.ids))
     application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics, app.game_servers)
     secure = given if given[0] else (own, own)
-    return [Door(application, listener, *given), Door(partial(only_game_servers, app.game_servers), games, *secure)]
+    return [Door(application, listener, *given), Door(OnlyGameServers(app.game_servers), games, *secure)]
 
 
 def _spare_the_collector() -> None:

@@ -35,6 +35,10 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
         self.facts: dict[str, Any] = {}
 
+    def use_port(self, port: str) -> None:
+        """Let the next start listen on this port, so that clients find the server again."""
+        self._command[self._command.index("--port") + 1] = port
+
     def start(self) -> "Running":
         """Start the process and wait until it is ready."""
         self.data.mkdir(exist_ok=True)

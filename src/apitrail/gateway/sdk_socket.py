@@ -34,7 +34,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATHS = (b"", b"/")
-NORMAL, TRY_LATER = 1000, 503
+NORMAL, TRY_LATER, UPGRADE_REQUIRED = 1000, 503, 426
+WRONG_DOOR = b"This port is for game servers, which connect by WebSocket.\n"
 START_BATCH = 200
 
 
@@ -55,6 +56,16 @@ class SdkSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection from its handshake to its end."""
         await receive()  # the handshake's request
+        try:
+            await self._welcome(scope, receive, send)
+        except OSError:  # the peer is gone
+            raise
+        except Exception:
+            log.exception("a game server's connection failed")
+            raise
+
+    async def _welcome(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a process in, or say why not."""
         link, claim = Link(), None
         try:
             self._check_door(scope)
@@ -154,15 +165,20 @@ class SdkSocket:
         self._security.refused_process(_peer(scope), refusal.reason, refusal.message, *names)
 
 
-async def only_game_servers(sockets: SdkSocket, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a port that is for game servers alone: any other request is told so."""
-    if scope["type"] == "websocket":
-        await sockets(scope, receive, send)
-    elif scope["type"] == "http":
-        body = b"This port is for game servers, which connect by WebSocket.\n"
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 426, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+class OnlyGameServers:
+    """The application of a port that is for game servers alone: any other request is told so."""
+
+    def __init__(self, sockets: SdkSocket) -> None:
+        self._sockets = sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+        elif scope["type"] == "http":
+            headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(WRONG_DOOR))]
+            await send({"type": "http.response.start", "status": UPGRADE_REQUIRED, "headers": headers})
+            await send({"type": "http.response.body", "body": WRONG_DOOR})
 
 
 async def _write(link: Link, send: Send) -> None:

@@ -97,6 +97,7 @@ class S3Bucket:
     """One bucket of one endpoint."""
 
     def __init__(self, config: S3Config) -> None:
+        self.config = config
         options: dict[str, Any] = {
             "endpoint": config.endpoint,
             "region": config.region,

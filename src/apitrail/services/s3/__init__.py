@@ -1,6 +1,7 @@
 """Amazon S3, over the buckets of this server. buckets, configuration: of buckets. listing, reading, writing: of objects.
-deleting, versioning, versions: of their versions. lifecycle, rules, sweeping: what happens to objects by age.
-locks, retention: what may not be removed. settings, public, cors: what else is set on buckets. templates: of policies.
+deleting, versioning, versions: of their versions. lifecycle, rules, sweeping: what happens to objects by age;
+foreign: at a foreign store. locks, retention: what may not be removed. settings, public, cors: what else is set on buckets.
+templates: of policies.
 multipart, uploads: uploads in parts. access: who may reach what. bodies, checksums, conditions, facts, sent: bytes in and
 out. claims, effects: what must hold before, and happen after, a transaction. names, errors, records: tables.
 owners: who else gets the record of a call.

@@ -3,10 +3,12 @@
 It looks at one page of versions at a time, and does nothing to an object that changed since, or that a call is still writing.
 """
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from apitrail.errors import SinkError
 from apitrail.objects.bucket import Facts, ObjectInfo, Version
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.past import NULL
@@ -14,6 +16,7 @@ from apitrail.services.buckets import buckets
 from apitrail.services.runtime import Runtime
 from apitrail.services.s3.claims import waiting
 from apitrail.services.s3.facts import LIFECYCLE
+from apitrail.services.s3.foreign import FOREIGN, follow
 from apitrail.services.s3.lifecycle import WORKER
 from apitrail.services.s3.multipart import UPLOADS, drop_upload
 from apitrail.services.s3.rules import (
@@ -31,6 +34,9 @@ from apitrail.services.s3.versions import ID_LENGTH, VERSIONING
 from apitrail.store.resources import Doc
 
 PAGE = 1000
+AGAIN_S = 60.0
+FOREIGN_MARK = "foreign:"
+log = logging.getLogger("apitrail.lifecycle")
 
 
 class LifecycleWorker:
@@ -47,13 +53,30 @@ class LifecycleWorker:
         now = self._runtime.clock.now()
         today = after_days(now, 0)
         entries = await self._runtime.database.read(lambda tx: buckets(tx).all())
-        rows = {entry.doc["Name"]: entry.doc for entry in entries if LIFECYCLE in entry.doc}
-        self._followed = {name: done for name, done in self._followed.items() if name in rows}
-        for name, row in rows.items():
-            if self._followed.get(name) != (today, row[LIFECYCLE]):
-                await self._follow(row, now)
-                self._followed[name] = (today, row[LIFECYCLE])
-        return max(1.0, (today - now).total_seconds()) if rows else None
+        foreign = await self._runtime.database.read(lambda tx: FOREIGN.at(tx).all())
+        works = {entry.doc["Name"]: (entry.doc[LIFECYCLE], entry.doc) for entry in entries if LIFECYCLE in entry.doc}
+        works |= {f"{FOREIGN_MARK}{entry.id}": (entry.doc["Rules"], entry.doc) for entry in foreign}
+        self._followed = {name: done for name, done in self._followed.items() if name in works}
+        waits = [max(1.0, (today - now).total_seconds())] if works else []
+        for name, (rules, doc) in works.items():
+            if self._followed.get(name) == (today, rules):
+                continue
+            if not name.startswith(FOREIGN_MARK):
+                await self._follow(doc, now)
+            elif not await self._follow_foreign(doc, now):
+                waits.append(AGAIN_S)
+                continue
+            self._followed[name] = (today, rules)
+        return min(waits, default=None)
+
+    async def _follow_foreign(self, doc: Doc, now: datetime) -> bool:
+        """Follow the rules of a bucket at the foreign store; False when the store did not answer as it should."""
+        try:
+            await follow(self._runtime, doc, now)
+        except SinkError as error:
+            log.warning("cannot follow the rules of bucket %s: %s; again in %g s", doc["Bucket"], error, AGAIN_S)
+            return False
+        return True
 
     async def _follow(self, row: Doc, now: datetime) -> None:
         bucket = self._runtime.bucket(row["Name"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from apitrail.testing import Stage
@@ -27,7 +27,9 @@ class Closed(Exception):
 
 
 class Peer:
-    """One connection of a game server. closed: by the server."""
+    """One connection of a game server. closed: by the server. It lives until it is dropped, whoever holds it."""
+
+    _alive: ClassVar[set[asyncio.Task[None]]] = set()
 
     def __init__(self, stage: Stage, query: dict[str, str] | bytes, path: bytes = b"/") -> None:
         self.stage = stage
@@ -44,6 +46,8 @@ class Peer:
         self._to_server.put_nowait({"type": "websocket.connect"})
         sockets = self.stage.app.game_servers
         self._task = asyncio.create_task(sockets(self._scope, self._to_server.get, self._from_server.put))
+        self._alive.add(self._task)
+        self._task.add_done_callback(self._alive.discard)
         first = await asyncio.wait_for(self._from_server.get(), ANSWER_S)
         if first["type"] == "websocket.accept":
             return
@@ -53,6 +57,8 @@ class Peer:
 
     def send(self, raw: str | bytes) -> dict[str, Any]:
         """Send a frame as it is and return the next answer."""
+        if self.closed:
+            raise Closed
         message = {"text": raw} if isinstance(raw, str) else {"bytes": raw}
         answer: dict[str, Any] = self.stage.run(self._exchange(message))
         return answer

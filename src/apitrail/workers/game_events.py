@@ -25,6 +25,7 @@ from apitrail.store.game_events import (
     sent,
     topics_waiting,
 )
+from apitrail.trail.sinks.events import REPEATED
 
 log = logging.getLogger("apitrail.game_events")
 NAME = "game-events"
@@ -109,8 +110,12 @@ class GameEvents:
     async def _send(self, bus: Bus, region: str, events: list[GameEvent]) -> None:
         params = {"Entries": [_entry(event) for event in events]}
         answer = await asyncio.to_thread(bus.call, region, "PutEvents", params)
-        if answer.get("FailedEntryCount"):
-            log.warning("EventBridge does not take %s of %d events", answer["FailedEntryCount"], len(events))
+        for event, result in zip(events, answer.get("Entries", ()), strict=False):
+            code = result.get("ErrorCode")
+            if code in REPEATED:
+                raise SinkError(f"PutEvents: {code}", code=code, temporary=True)
+            if code:
+                log.warning("EventBridge does not take event %d about %s: %s", event.seq, event.resource, code)
         await self._database.write(lambda tx: sent(tx, events))
 
     async def _prune(self) -> None:

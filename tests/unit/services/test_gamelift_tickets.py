@@ -101,6 +101,8 @@ def test_events_of_a_standalone_match_say_who_plays_where(duels: Stage) -> None:
         [player("ana", PlayerAttributes={"skill": {}})],
         [player("ana", PlayerAttributes={"skill": {"N": 1.0, "S": "x"}})],
         [player("ana", PlayerAttributes={"skill": {"S": "high"}})],
+        [player("ana", PlayerAttributes={"skill": {"N": float("nan")}})],
+        [player("ana", PlayerAttributes={"map": {"SDM": {"x": float("inf")}}})],
         [player("ana", PlayerAttributes={f"a{number}": {"N": 1.0} for number in range(11)})],
     ],
 )

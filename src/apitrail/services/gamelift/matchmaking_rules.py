@@ -3,6 +3,7 @@
 Source: service model (Player, AttributeValue); specification 1 (Matchmaking: tickets and backfill).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -111,3 +112,6 @@ def _check_attributes(player: Mapping[str, Any]) -> None:
             raise InvalidRequestException(
                 f"Attribute {name} of player {player['PlayerId']} must have exactly one of S, N, SL and SDM."
             )
+        numbers = (value.get("N", 0.0), *value.get("SDM", {}).values())
+        if not all(map(math.isfinite, numbers)):
+            raise InvalidRequestException(f"Attribute {name} of player {player['PlayerId']} must be a finite number.")

@@ -1,5 +1,6 @@
 """What StartGameSessionPlacement may ask for. Source: service model; specification 1 (Queues and placement)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,8 +48,8 @@ def _check_latencies(latencies: Sequence[Any]) -> None:
     for item in latencies:
         if any(name not in item for name in LATENCY_MEMBERS):
             raise InvalidRequestException(f"Every item of PlayerLatencies needs {', '.join(LATENCY_MEMBERS)}.")
-        if not item["LatencyInMilliseconds"] >= 0:
-            raise InvalidRequestException("LatencyInMilliseconds must not be negative.")
+        if not 0 <= item["LatencyInMilliseconds"] < math.inf:
+            raise InvalidRequestException("LatencyInMilliseconds must be a number from 0 on.")
 
 
 def _check_desired(desired: Sequence[Any], slots: int) -> None:

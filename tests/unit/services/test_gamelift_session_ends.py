@@ -1,5 +1,6 @@
 """How game sessions end: every row of docs/reference/session-ends.md, played on the virtual clock."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,9 +24,13 @@ from ticket_scenes import make_maker, make_rules, team_rules
 from apitrail.services.context import Context
 from apitrail.services.gamelift import process_life, processes
 from apitrail.services.gamelift.collections import FLEETS, PLACEMENTS, PROCESSES
+from apitrail.settings import Settings
 from apitrail.testing import Stage
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "session-ends.md"
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where the stages of many short scenes lie; waiting for a disk would make them slow."""
+
 PROCESS = "process-1"
 DESK = "custom-desk"
 TICKET, BACKFILL = "ticket-1", "ticket-2"
@@ -252,14 +257,17 @@ DEEDS: Mapping[str, Callable[[Scene], None]] = {
 }
 
 
+def settings_of(row: Row, path: Path) -> Settings | None:
+    return real_processes(path) if row.hosting == "managed" else None
+
+
 def name_of(row: Row) -> str:
     return f"{row.hosting} {row.stage} {row.what}"
 
 
 @pytest.mark.parametrize("row", rows(), ids=name_of)
-def test_a_row_of_the_page_is_what_happens(tmp_path: Path, row: Row) -> None:
-    settings = real_processes(tmp_path) if row.hosting == "managed" else None
-    with Stage(tmp_path, settings) as stage:
+def test_a_row_of_the_page_is_what_happens(row: Row) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as path, Stage(Path(path), settings_of(row, Path(path))) as stage:
         scene = Scene(stage, row.hosting)
         scene.go_to(row.stage)
         DEEDS[row.what](scene)

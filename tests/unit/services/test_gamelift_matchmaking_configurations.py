@@ -216,7 +216,7 @@ def test_a_wrong_update_changes_nothing(stage: Stage, params: dict[str, Any], co
 
 def test_a_configuration_with_an_active_ticket_cannot_be_deleted(stage: Stage) -> None:
     create(stage)
-    ticket = {"TicketId": "t", "ConfigurationName": "main", "Status": "SEARCHING"}
+    ticket = {"Players": [], "TicketId": "t", "ConfigurationName": "main", "Status": "SEARCHING"}
     stage.change(lambda ctx: TICKETS(ctx).put("t", ticket))
     error = stage.error("DeleteMatchmakingConfiguration", Name="main")
     assert (error.error_code, "ticket t" in error.message) == ("InvalidRequestException", True)

@@ -23,7 +23,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def make_zip(content: str = "exports.ssExports = {};") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("main.js", content)
+        archive.writestr(zipfile.ZipInfo("main.js"), content)  # the same bytes at any time
     return buffer.getvalue()
 
 

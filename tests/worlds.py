@@ -137,8 +137,35 @@ def _furnish_games(world: World) -> None:
         world.stage.settle()
         world.make("gamelift", "CreatePlayerSession", GameSessionId=session["GameSessionId"], PlayerId="ana")
     _furnish_servers(world)
+    _furnish_matches(world, fleet["FleetArn"])
     ended = {"GameSessionId": session["GameSessionId"], "TerminationMode": "FORCE_TERMINATE"}
     world.make("gamelift", "TerminateGameSession", **ended)
+    world.stage.settle()
+
+
+def _furnish_matches(world: World, fleet_arn: str) -> None:
+    queue = world.make("gamelift", "CreateGameSessionQueue", Name="lobby", Destinations=[{"DestinationArn": fleet_arn}])
+    asked = {"GameSessionQueueName": "lobby", "MaximumPlayerSessionCount": 4}
+    world.make("gamelift", "StartGameSessionPlacement", PlacementId="round-1", **asked)
+    teams = [{"name": "crew", "minPlayers": 1, "maxPlayers": 4}]
+    rules = json.dumps({"name": "crew", "ruleLanguageVersion": "1.0", "teams": teams})
+    world.make("gamelift", "CreateMatchmakingRuleSet", Name="rules", RuleSetBody=rules)
+    world.make(
+        "gamelift",
+        "CreateMatchmakingConfiguration",
+        Name="maker",
+        RuleSetName="rules",
+        GameSessionQueueArns=[queue["GameSessionQueue"]["GameSessionQueueArn"]],
+        RequestTimeoutSeconds=600,
+        AcceptanceTimeoutSeconds=60,
+        AcceptanceRequired=True,
+    )
+    for name in ("ana", "ben"):
+        entered = {"TicketId": f"ticket-{name}", "ConfigurationName": "maker", "Players": [{"PlayerId": name}]}
+        world.make("gamelift", "StartMatchmaking", **entered)
+    world.stage.settle()
+    accepted = {"TicketId": "ticket-ana", "PlayerIds": ["ana"], "AcceptanceType": "ACCEPT"}
+    world.make("gamelift", "AcceptMatch", **accepted)
     world.stage.settle()
 
 

@@ -341,7 +341,9 @@ TICKET = Machine(
         Step("PLACING", "FAILED", "the match could not be placed"),
         Step("PLACING", "SEARCHING", "the game session that the match was to fill has no room for it"),
         *(
-            Step(state, "CANCELLED", "StopMatchmaking, a newer ticket of a player or for the session, the session's end")
+            Step(
+                state, "CANCELLED", "StopMatchmaking, a newer ticket of a player or for the session, the session's end"
+            )
             for state in ("QUEUED", "SEARCHING")
         ),
         Step("REQUIRES_ACCEPTANCE", "CANCELLED", "its players have not accepted, or as before"),
@@ -350,6 +352,39 @@ TICKET = Machine(
             for state in ("QUEUED", "SEARCHING")
         ),
         *(Step(state, GONE, "30 days have passed") for state in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")),
+    ),
+)
+
+# A virtual process is READY from the start; the other states are those of processes that connect.
+SERVER_PROCESS = Machine(
+    "server process",
+    (
+        Step(GONE, "LAUNCHED", "its host starts it"),
+        Step(GONE, "CONNECTED", "InitSDK on a compute of the user's"),
+        Step(GONE, "READY", "its host starts it, and it is virtual"),
+        Step("LAUNCHED", "CONNECTED", "InitSDK"),
+        Step("CONNECTED", "WAITING", "ProcessReady"),
+        Step(
+            "WAITING", "READY", "its first or next good heartbeat, 250 ms after ProcessReady, or it is connected again"
+        ),
+        Step("READY", "WAITING", "a bad heartbeat, its connection is lost, or ProcessReady again"),
+        Step("READY", "ACTIVATING", "chosen for a game session"),
+        Step("ACTIVATING", "HOSTING", "ActivateGameSession"),
+        Step("ACTIVATING", "TERMINATING", "TerminateProcess"),
+        Step("HOSTING", "TERMINATING", "TerminateProcess"),
+        *(
+            Step(state, "WAITING", "ProcessReady of a new process that took its id")
+            for state in ("ACTIVATING", "HOSTING", "TERMINATING")
+        ),
+        *(
+            Step(state, "ENDING", "ProcessEnding")
+            for state in ("CONNECTED", "WAITING", "READY", "ACTIVATING", "HOSTING", "TERMINATING")
+        ),
+        Step("ENDING", GONE, "it has exited"),
+        *(
+            Step(state, GONE, "it has crashed, or has not given in time what it owes; its host is gone")
+            for state in ("LAUNCHED", "CONNECTED", "WAITING", "READY", "ACTIVATING", "HOSTING", "TERMINATING")
+        ),
     ),
 )
 
@@ -371,4 +406,5 @@ MACHINES = (
     PEERING,
     PLACEMENT,
     TICKET,
+    SERVER_PROCESS,
 )

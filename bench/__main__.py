@@ -17,6 +17,7 @@ from bench import ROOT, WORK
 from bench.capture import a1_cpu, a1_peers, a2, a3
 from bench.delivery import a5
 from bench.history import a6
+from bench.matching import c2
 from bench.processes import Others
 from bench.results import Row, print_rows, write_json, write_page
 from bench.start import a4
@@ -30,6 +31,7 @@ FIGURES: dict[str, Measure] = {
     "A4": lambda asked: a4(asked.rounds),
     "A5": lambda asked: a5(asked.rounds),
     "A6": lambda asked: a6(asked.rounds),
+    "C2": lambda asked: c2(asked.rounds),
 }
 
 

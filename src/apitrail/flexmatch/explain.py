@@ -119,7 +119,7 @@ class _Case:
 
     def _waiting(self, ticket: Ticket) -> Waiting:
         waiting = Waiting(ticket, self._plans, self._finder.locations)
-        waiting.level = self._plans.level_at(self._now - ticket.started_at)
+        waiting.due, waiting.level = True, self._plans.level_at(self._now - ticket.started_at)
         return waiting
 
     def _finding(self, rule: Rule, alone: dict[str, str | None], counts: dict[str, RuleCount]) -> RuleFinding:
@@ -196,7 +196,6 @@ class _Case:
         for waiting in (*possible, *(() if asked.is_backfill else (asked,))):
             shelf.add(waiting)
         shelf.merge()
-        shelf.begin_pass()
         asked.counts = [[0, 0] for _ in self._plan.names]
         proposal = self._finder.find(asked, shelf, Effort(asked.counts, _never, TRIALS_MAX))
         counts = zip(self._plan.names, asked.counts, strict=True)

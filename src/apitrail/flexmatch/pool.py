@@ -8,8 +8,9 @@ next one goes on there. The same additions, removals and times give the same pro
 
 import hashlib
 import heapq
-from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from apitrail.flexmatch.finder import Finder, rule_counts
@@ -30,8 +31,8 @@ DUE_SHARE = 4
 
 BACKFILL_RANKS = {"high": 0, "normal": 1, "low": 2}
 
-AnchorKey = tuple[int, tuple[float, str]]
 Partition = tuple[Any, ...]
+by_turn = attrgetter("turn")
 
 
 class Pool:
@@ -54,9 +55,10 @@ class Pool:
         self._shelves: dict[Partition, Shelf] = {}
         self._touched: dict[Partition, None] = {}
         self._fresh: dict[str, Waiting] = {}
+        self._due: dict[str, Waiting] = {}
         self._changes: list[tuple[float, str]] = []
-        self._resume: AnchorKey | None = None
-        self._is_changed = False
+        self._queue: deque[Waiting] = deque()
+        self._is_changed = self._has_proposed = self._has_given_up = False
         self._locations_max = LOCATIONS_SPARE
 
     def __len__(self) -> int:
@@ -84,36 +86,31 @@ class Pool:
         """Make one pass and return its proposals; the tickets in them have left the pool.
 
         Whoever cannot use a proposal adds those of its tickets again that still wait. now: epoch seconds. A pass that is
-        out of time goes on next time; one anchor is tried in any case.
+        out of time goes on next time; one anchor is tried in any case, for as long as the time lasts.
         """
         is_over = self._limit(budget_s)
         self._settle(now)
-        if not self._is_changed and self._resume is None:
-            return []
-        self._is_changed = False
-        anchors, self._resume = self._anchors(), None
+        if not self._queue and self._is_changed:
+            self._begin_round()
         proposals: list[Proposal] = []
-        in_vain = False
-        for number, anchor in enumerate(anchors):
-            if anchor.gone or not anchor.due:
-                continue
-            if number and is_over():
-                self._resume = self._anchor_key(anchor)
-                break
-            effort = Effort(self._counts_of(anchor), is_over, max(EVALUATIONS_MAX >> anchor.in_vain, EVALUATIONS_MIN))
-            proposal = self._finder.find(anchor, self._shelves.get(anchor.partition), effort)
-            if proposal is not None:
-                self._leave(proposal)
-                proposals.append(proposal)
-            elif effort.late:
-                self._resume = self._next_key(anchors, number)
-                break
-            elif effort.left > 0:
-                anchor.due = False
-            else:
-                anchor.in_vain += 1
-                in_vain = True
-        self._is_changed = bool(proposals) and in_vain
+        is_first = True
+        while self._queue:
+            anchor = self._queue[0]
+            if anchor.due and not anchor.gone:
+                if not is_first and is_over():
+                    return proposals
+                effort = self._effort(anchor, is_over)
+                proposal = self._finder.find(anchor, self._shelves.get(anchor.partition), effort)
+                if proposal is not None:
+                    proposals.append(proposal)
+                    self._leave(proposal)
+                elif effort.late and not is_first:
+                    return proposals
+                else:
+                    self._note_failure(anchor, effort)
+                is_first = False
+            self._queue.popleft()
+        self._is_changed = self._is_changed or (self._has_proposed and self._has_given_up)
         return proposals
 
     def next_change(self, now: float) -> float | None:
@@ -121,7 +118,7 @@ class Pool:
 
         None: never.
         """
-        if self._is_changed or self._resume is not None:
+        if self._is_changed or self._queue:
             return now
         while self._changes and self._changes[0][1] not in self._waiting:
             heapq.heappop(self._changes)
@@ -134,6 +131,8 @@ class Pool:
 
     def _take_in(self, ticket: Ticket) -> Waiting:
         waiting = Waiting(ticket, self._plans, self._finder.locations, self._chance(ticket.id))
+        rank = self._backfill_rank if waiting.is_backfill else BACKFILL_RANKS["normal"]
+        waiting.turn = (rank, *waiting.key)
         self._waiting[ticket.id] = self._fresh[ticket.id] = waiting
         if waiting.is_backfill:
             self._backfills[ticket.id] = waiting
@@ -147,11 +146,13 @@ class Pool:
         waiting.gone = True
         del self._waiting[ticket_id]
         self._fresh.pop(ticket_id, None)
+        self._due.pop(ticket_id, None)
         if self._backfills.pop(ticket_id, None) is None:
             self._shelves[waiting.partition].drop()
             self._touched[waiting.partition] = None
 
     def _leave(self, proposal: Proposal) -> None:
+        self._has_proposed = True
         for ticket_id in proposal.tickets:
             self._let_go(self._waiting[ticket_id])
 
@@ -169,9 +170,6 @@ class Pool:
         self._touched = {}
         self._mark_due(self._fresh)
         self._fresh = {}
-        if self._plans.width_max == INFINITE:
-            for shelf in self._shelves.values():
-                shelf.begin_pass()
 
     def _to_level(self, ticket_id: str, now: float) -> None:
         """Give a ticket the level of its age, and note when the next one comes."""
@@ -191,45 +189,50 @@ class Pool:
         """Mark tickets that are new, and everybody who could be in a match with one of them."""
         by_partition: dict[Partition, list[Waiting]] = {}
         for waiting in fresh.values():
-            waiting.due = True
+            self._mark(waiting)
             if not waiting.is_backfill:
                 by_partition.setdefault(waiting.partition, []).append(waiting)
         for partition, newcomers in by_partition.items():
             shelf = self._shelves[partition]
+            shelf.look_anew()
             if self._plans.width_max == INFINITE or DUE_SHARE * len(newcomers) > len(shelf):
                 for waiting in shelf.tickets():
-                    waiting.due = True
+                    self._mark(waiting)
             else:
                 self._mark_neighbours(shelf, newcomers)
         for waiting in self._backfills.values():
-            waiting.due = waiting.due or waiting.partition in by_partition
+            if waiting.partition in by_partition:
+                self._mark(waiting)
 
     def _mark_neighbours(self, shelf: Shelf, newcomers: list[Waiting]) -> None:
         for newcomer in newcomers:
             for waiting in shelf.within(newcomer, self._plans.width_max, newcomer.wide):
-                if waiting.wide & newcomer.wide:
-                    waiting.due = True
+                if waiting.wide & newcomer.wide and not waiting.gone:
+                    self._mark(waiting)
 
-    def _anchors(self) -> list[Waiting]:
-        """Return who is tried in this pass, in order; where the last pass ended comes first."""
-        due = sorted((waiting for waiting in self._waiting.values() if waiting.due), key=self._anchor_key)
-        if self._resume is None:
-            return due
-        begin = bisect_left(due, self._resume, key=self._anchor_key)
-        return due[begin:] + due[:begin]
+    def _mark(self, waiting: Waiting) -> None:
+        if not waiting.due:
+            waiting.due = True
+            self._due[waiting.ticket.id] = waiting
 
-    def _anchor_key(self, waiting: Waiting) -> AnchorKey:
-        return self._backfill_rank if waiting.is_backfill else BACKFILL_RANKS["normal"], waiting.key
+    def _begin_round(self) -> None:
+        """Line up who is tried next: everybody who is due. Who becomes due meanwhile is tried in the round after it."""
+        self._is_changed = self._has_proposed = self._has_given_up = False
+        self._queue.extend(sorted(self._due.values(), key=by_turn))
 
-    def _next_key(self, anchors: list[Waiting], number: int) -> AnchorKey | None:
-        """Return where to go on after time ran out at an anchor: there again, unless it had all the time there is."""
-        number += number == 0
-        return self._anchor_key(anchors[number]) if number < len(anchors) else None
+    def _effort(self, anchor: Waiting, is_over: Callable[[], bool]) -> Effort:
+        counts = anchor.counts or [[0, 0] for _ in self._plans.rules.levels[0].rules]
+        anchor.counts = counts
+        return Effort(counts, is_over, max(EVALUATIONS_MAX >> anchor.in_vain, EVALUATIONS_MIN))
 
-    def _counts_of(self, waiting: Waiting) -> list[list[int]]:
-        if waiting.counts is None:
-            waiting.counts = [[0, 0] for _ in self._plans.rules.levels[0].rules]
-        return waiting.counts
+    def _note_failure(self, anchor: Waiting, effort: Effort) -> None:
+        """Note that there is no match of an anchor until something changes near it, or that a search was given up."""
+        if effort.left > 0 and not effort.late:
+            anchor.due = False
+            del self._due[anchor.ticket.id]
+            return
+        anchor.in_vain += 1
+        self._has_given_up = True
 
     def _chance(self, ticket_id: str) -> int | None:
         if self._seed is None:
@@ -246,8 +249,9 @@ class Pool:
 
     def _renew(self) -> None:
         """Give bits to locations anew, so that those that nobody reports any more cost nothing."""
-        known = list(self._waiting.values())
-        self._waiting, self._backfills, self._shelves, self._touched, self._fresh = {}, {}, {}, {}, {}
+        known, self._queue = list(self._waiting.values()), deque()
+        for part in (self._waiting, self._backfills, self._shelves, self._touched, self._fresh, self._due):
+            part.clear()
         self._finder.locations = Locations()
         for old in known:
             waiting = self._take_in(old.ticket)

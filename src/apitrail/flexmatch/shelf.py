@@ -4,14 +4,17 @@ Sorted lists with a batch of newcomers merged in and the dead swept out from tim
 cost little, and a window of values is found by bisection.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from apitrail.flexmatch.plan import INFINITE
 from apitrail.flexmatch.waiting import EVERYWHERE, Waiting
 
 Row = tuple[float, tuple[float, str], Waiting]
+T = TypeVar("T")
 LAST = (INFINITE, "")
+FEW_SHARE = 50
 SLACK = 1e-9
 DEAD_MIN = 64
 
@@ -29,7 +32,7 @@ class Shelf:
         self.party_max = 1
         self._fresh: list[Waiting] = []
         self._dead = 0
-        self._live: list[Waiting] = []
+        self._live: list[Waiting] | None = None
         self._skipped = 0
 
     def add(self, waiting: Waiting) -> None:
@@ -88,16 +91,16 @@ class Shelf:
             for row in rows[low:high]:
                 yield row[2]
 
-    def begin_pass(self) -> None:
-        """Begin a pass: from now on `scan` looks at those who are due."""
-        self._live = [waiting for _, waiting in self.in_order if waiting.due and not waiting.gone]
-        self._skipped = 0
+    def look_anew(self) -> None:
+        """Have `scan` look at everybody again, since some have become due."""
+        self._live = None
 
     def scan(self, allowed: Callable[[Waiting], bool]) -> Iterator[Waiting]:
-        """Yield in order those who were due at the beginning of the pass and are allowed; who is refused once stays refused."""
+        """Yield in order those who are allowed; who is refused once stays refused until `look_anew`."""
+        if self._live is None:
+            self._live, self._skipped = [waiting for _, waiting in self.in_order if allowed(waiting)], 0
         if self._skipped > len(self._live) // 2 + DEAD_MIN:
-            self._live = [waiting for waiting in self._live if allowed(waiting)]
-            self._skipped = 0
+            self._live, self._skipped = [waiting for waiting in self._live if allowed(waiting)], 0
         for waiting in self._live:
             if allowed(waiting):
                 yield waiting
@@ -109,18 +112,16 @@ class Shelf:
         return high - low
 
     def _insert(self, fresh: list[Waiting]) -> None:
-        self.in_order += [(waiting.order, waiting) for waiting in fresh]
-        self.in_order.sort(key=_first)
+        self.look_anew()
+        _merge(self.in_order, [(waiting.order, waiting) for waiting in fresh], _first)
         rows: list[Row] = [(waiting.value or 0.0, waiting.key, waiting) for waiting in fresh]
-        self.by_value += rows
-        self.by_value.sort(key=_first_two)
-        changed: dict[int, None] = {}
+        _merge(self.by_value, rows, _first_two)
+        by_place: dict[int, list[Row]] = {}
         for row in rows:
             for bit in bits_of(row[2].wide):
-                self.by_place.setdefault(bit, []).append(row)
-                changed[bit] = None
-        for bit in changed:
-            self.by_place[bit].sort(key=_first_two)
+                by_place.setdefault(bit, []).append(row)
+        for bit, more in by_place.items():
+            _merge(self.by_place.setdefault(bit, []), more, _first_two)
 
     def _sweep(self) -> None:
         self._dead = 0
@@ -129,6 +130,16 @@ class Shelf:
         swept = {bit: [row for row in rows if not row[2].gone] for bit, rows in self.by_place.items()}
         self.by_place = {bit: rows for bit, rows in swept.items() if rows}
         self.party_max = max((waiting.count for _, waiting in self.in_order), default=1)
+
+
+def _merge(rows: list[T], more: list[T], key: Callable[[T], Any]) -> None:
+    """Put more rows into sorted ones: one by one where they are few, else by sorting."""
+    if FEW_SHARE * len(more) < len(rows):
+        for row in more:
+            insort(rows, row, key=key)
+        return
+    rows += more
+    rows.sort(key=key)
 
 
 def bits_of(mask: int) -> Iterator[int]:

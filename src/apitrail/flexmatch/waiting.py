@@ -45,11 +45,11 @@ class Locations:
 class Waiting:
     """A ticket in a pool.
 
-    key: its place by age. order: its place as a candidate, by age or by chance. masks: where it can play, one bit for each
-    location, by set of latency rules; wide: by any of them. party: its players, of a backfill ticket its first ones;
-    parties: all, with the number of their team or None. level: of its age. due: it may be part of a match that was not
-    possible at the last pass. gone: it has left, or is proposed. in_vain: how often a search for it was given up.
-    counts: (failed, passed) by rule, in trials with it as the anchor.
+    key: its place by age; turn: its place as an anchor; order: its place as a candidate, by age or by chance. masks: where it
+    can play, one bit for each location, by set of latency rules; wide: by any of them. party: its players, of a
+    backfill ticket its first ones; parties: all, with the number of their team or None. level: of its age. due: it may be
+    part of a match that was not possible at the last pass. gone: it has left, or is proposed. in_vain: how often a
+    search for it was given up. counts: (failed, passed) by rule, in trials with it as the anchor.
     """
 
     __slots__ = (
@@ -67,6 +67,7 @@ class Waiting:
         "partition",
         "party",
         "ticket",
+        "turn",
         "value",
         "values",
         "wide",
@@ -83,7 +84,8 @@ class Waiting:
         self.partition = tuple(self.values[slot] for slot in plans.equal)
         self.order: tuple[float, str] = self.key if chance is None else (chance, ticket.id)
         self.level = 0
-        self.due = True
+        self.turn: tuple[int, float, str] = (0, *self.key)
+        self.due = False
         self.gone = False
         self.in_vain = 0
         self.counts: list[list[int]] | None = None

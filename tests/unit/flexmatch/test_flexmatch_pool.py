@@ -112,6 +112,18 @@ def test_a_pass_stops_at_its_time_and_the_next_goes_on() -> None:
     assert [one.tickets for one in pieces] == [one.tickets for one in whole]
 
 
+def test_who_comes_during_a_round_is_not_missed() -> None:
+    rule = {**FAIR, "maxDistance": 1}
+    waiting = [ticket(f"t{number}", at=NOW - 9 + number / 10, skill=1_000 * number) for number in range(30)]
+    pool = pool_of(rules(rules=[rule]), *waiting, elapsed=ticking(0.01))
+    assert pool.run(NOW, 0.05) == []
+    pool.add(ticket("late", at=NOW, skill=20_000.5))
+    found = []
+    while pool.next_change(NOW) is not None:
+        found += pool.run(NOW, 0.05)
+    assert groups(found) == [{"t20", "late"}]
+
+
 def test_a_search_ends_with_the_time_of_its_pass() -> None:
     waiting = crowd(40)
     clock = ticking(0.01)

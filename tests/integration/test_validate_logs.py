@@ -16,6 +16,7 @@ from conftest import ACCOUNT, BIN, REGION, Running
 OTHER = "eu-west-1"
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main"
 PERIOD_S = 1
+PARTS = 4
 SETTINGS = {"APITRAIL_DIGEST_PERIOD_S": str(PERIOD_S), "APITRAIL_DELIVERY_PERIOD_S": "1"}
 
 
@@ -33,6 +34,7 @@ class Archive:
     def __init__(self, server: Running) -> None:
         self.server = server
         self.root = server.data / "buckets" / "audit" / "prod"
+        self.locally = ("--trail-arn", ARN, "--data", str(server.data))
 
     def digests(self, region: str = REGION) -> list[Path]:
         """Return a region's digest files, oldest first."""
@@ -135,6 +137,7 @@ def test_both_validators_prove_what_the_server_wrote(archive: Archive) -> None:
         count = len(archive.digests(region))
         assert count >= 6
         assert f"{count}/{count} digest files valid" in told.text
+    assert archive.verify(*archive.locally).code == 0
     told = archive.verify()
     assert told.code == 0, told.text
     total = len(archive.digests()) + len(archive.digests(OTHER))
@@ -179,7 +182,7 @@ def test_changed_log_files_are_told_by_both(archive: Archive) -> None:
     assert len(paths) == len(LOGS)
     for change, (apply, _) in LOGS.items():
         apply(paths[change])
-    for told in (archive.aws(), archive.verify()):
+    for told in (archive.aws(), archive.verify(), archive.verify(*archive.locally)):
         assert told.code == 1, told.text
         for change, (_, message) in LOGS.items():
             assert f"Log file\ts3://audit/{archive.key(paths[change])}\t{message}" in told.text, change
@@ -205,6 +208,15 @@ def rename_digest(archive: Archive, path: Path) -> None:
     path.unlink()
 
 
+def replace_digest(archive: Archive, path: Path) -> None:
+    """Put the digest before, with its signature, in the place of this one."""
+    client = archive.server.client("s3")
+    before = archive.digests()[archive.digests().index(path) - 1]
+    client.copy_object(
+        Bucket="audit", Key=archive.key(path), CopySource={"Bucket": "audit", "Key": archive.key(before)}
+    )
+
+
 DIGESTS: dict[str, tuple[Callable[[Archive, Path], Any], str]] = {
     "edited": (
         lambda _, path: alter(path, '"awsAccountId":"1', '"awsAccountId":"2'),
@@ -216,6 +228,8 @@ DIGESTS: dict[str, tuple[Callable[[Archive, Path], Any], str]] = {
     "swapped signature": (swap_signatures, "INVALID: signature verification failed"),
     "no signature": (drop_signature, "INVALID: signature verification failed"),
     "renamed": (rename_digest, "INVALID: not found"),
+    "moved": (lambda _, path: path.rename(path.parent.parent / path.name), "INVALID: not found"),
+    "replaced": (replace_digest, "INVALID: has been moved from its original location"),
     "says another place": (
         lambda _, path: alter(path, '"digestS3Bucket":"audit"', '"digestS3Bucket":"elsewhere"'),
         "INVALID: has been moved from its original location",
@@ -227,16 +241,16 @@ DIGESTS: dict[str, tuple[Callable[[Archive, Path], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("part", [0, 1, 2])
+@pytest.mark.parametrize("part", range(PARTS))
 def test_changed_digest_files_are_told_by_both(archive: Archive, part: int) -> None:
     """Three at a time with untouched ones between, since nothing is said of what an invalid digest refers to."""
-    changes = list(DIGESTS)[part::3]
+    changes = list(DIGESTS)[part::PARTS]
     digests = archive.digests()
     paths = {change: digests[1 + 3 * place] for place, change in enumerate(changes)}
     keys = {change: archive.key(path) for change, path in paths.items()}
     for change in changes:
         DIGESTS[change][0](archive, paths[change])
-    for told in (archive.aws(), archive.verify()):
+    for told in (archive.aws(), archive.verify(), archive.verify(*archive.locally)):
         assert told.code == 1, told.text
         for change in changes:
             assert f"Digest file\ts3://audit/{keys[change]}\t{DIGESTS[change][1]}" in told.text, change

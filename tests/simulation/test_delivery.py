@@ -267,10 +267,9 @@ class World:
         self.disk.after_commit = self.chance.random() < 0.5
         try:
             self.run(self.deliverer.flush() if self.chance.random() < 0.3 else self.deliverer.tick())
-        except Crash:
-            self.restart()
-        except JournalUnavailable:
-            assert self.disk.full >= 0
+        except (Crash, JournalUnavailable):
+            if self.disk.dead:  # whichever of the trails said it first
+                self.restart()
         self.disk.crash_at = None
 
     def switch(self) -> None:

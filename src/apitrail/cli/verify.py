@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from apitrail.trail.verify import Verifier
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger, LedgerError
 from apitrail.trail.verify_pool import Workers
+from apitrail.trail.verify_read import Reader, open_reader
 from apitrail.trail.verify_types import Request
 
 JOBS_MAX = 64
@@ -119,7 +121,8 @@ def _run(
     report = make_report(invocation, heading)
     suite = JunitReport(invocation.clock.now()) if junit else None
     progress = Progress(invocation)
-    workers = Workers(jobs, place.open, place.archive)
+    reader = Reader(place.archive, keys)
+    workers = Workers(jobs, partial(open_reader, place.open, keys.values), reader, place.method)
     try:
         ledger = Ledger(state, place.name)
     except LedgerError as error:

@@ -1,5 +1,6 @@
 """Where `apitrail verify` finds an archive and the keys to prove it."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,6 +10,7 @@ from apitrail.cli.client import Client
 from apitrail.cli.discovery import Target, environment_keys, find_target
 from apitrail.cli.errors import CliError, local_error, usage_error
 from apitrail.cli.options import Invocation
+from apitrail.objects.keys import OWN
 from apitrail.objects.s3 import S3Config
 from apitrail.trail.verify_archive import TOP, Archive, FolderArchive, find_top
 from apitrail.trail.verify_keys import KeySet, keys_of, read_keys
@@ -24,7 +26,10 @@ KEYS_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An archive. open: opens it again, in another process. name: for the state file. exact, latest, stopped: see Request."""
+    """An archive. open: opens it again, in another process, which is started by a method of multiprocessing.
+
+    name: for the state file. exact, latest, stopped: see Request.
+    """
 
     archive: Archive
     open: Callable[[], Archive]
@@ -33,6 +38,7 @@ class Place:
     latest: Mapping[str, float] = field(default_factory=dict)
     stopped: float | None = None
     target: Target | None = None
+    method: str = "spawn"
 
 
 def open_place(invocation: Invocation, text: str) -> Place:
@@ -47,7 +53,7 @@ def open_place(invocation: Invocation, text: str) -> Place:
     if top is None:
         raise _no_archive(text)
     make = partial(FolderArchive, root / top)
-    return Place(make(), make, str(root / top))
+    return Place(make(), make, str(root / top), method="fork")
 
 
 def _open_bucket(invocation: Invocation, text: str) -> Place:
@@ -111,9 +117,14 @@ def open_trail(invocation: Invocation, arn: str, request: Request) -> Place:
     if not trail.get("LogFileValidationEnabled"):
         invocation.say("this trail writes no digest files; enable them with: aws cloudtrail update-trail"
                        f" --name {arn} --enable-log-file-validation")  # fmt: skip
-    config, _ = _s3_config(invocation, trail["S3BucketName"])
+    bucket = trail["S3BucketName"]
     prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
-    make = partial(S3Archive, config, prefix)
+    folder = _own_folder(invocation, target, bucket)
+    make: Callable[[], Archive] = (
+        partial(FolderArchive, folder / prefix, bucket, prefix)
+        if folder
+        else partial(S3Archive, _s3_config(invocation, bucket)[0], prefix)
+    )
     archive = make()
     regions = {scope.region for scope in find_scopes(archive, request)}
     latest: dict[str, float] = {}
@@ -123,9 +134,16 @@ def open_trail(invocation: Invocation, arn: str, request: Request) -> Place:
         if "LatestDigestDeliveryTime" in status:
             latest[region] = float(status["LatestDigestDeliveryTime"])
         stopped = None if status["IsLogging"] else status.get("StopLoggingTime")
-    return Place(
-        archive, make, f"{S3}{config.bucket}/{prefix}", exact=True, latest=latest, stopped=stopped, target=target
-    )
+    name, method = f"{S3}{bucket}/{prefix}", "fork" if folder else "spawn"
+    return Place(archive, make, name, True, latest, stopped, target, method)
+
+
+def _own_folder(invocation: Invocation, target: Target, bucket: str) -> Path | None:
+    """Return the folder of a bucket of a server of this machine, if it can be read: many times as fast as the server's S3."""
+    if target.note is None or not target.note.data or invocation.environ.get("AWS_ENDPOINT_URL_S3"):
+        return None
+    folder = Path(target.note.data) / "buckets" / bucket
+    return folder if os.access(folder / OWN.decode(), os.R_OK | os.X_OK) else None
 
 
 def find_keys(invocation: Invocation, place: Place, request: Request, file: Path | None) -> KeySet:

@@ -90,8 +90,10 @@ def parse_digest_key(key: str) -> DigestName | None:
     found = _NAME.fullmatch(key.rpartition("/")[2])
     if found is None:
         return None
+    stamp = found["stamp"]
     try:
-        at = datetime.strptime(found["stamp"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        day = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8])
+        at = datetime(*day, int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15]), tzinfo=UTC)
     except ValueError:
         return None
     series = Series(found["account"], found["region"], found["trail"], found["home"])

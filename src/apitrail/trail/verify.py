@@ -23,10 +23,11 @@ from apitrail.trail.verify_chain import (
     select,
     walk,
 )
-from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, Log, check_logs, epoch, read_digest
+from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, Log, epoch
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger
 from apitrail.trail.verify_pool import Workers
+from apitrail.trail.verify_read import check_files, read_digests
 from apitrail.trail.verify_types import (
     SLACK_S,
     Finding,
@@ -44,6 +45,7 @@ MOVED = "has been moved from its original location"
 UNLISTED = "not listed in any digest file"
 COPY = "its signature is not in this copy, only in the digest file after it"
 CHUNK = 16
+DIGESTS_CHUNK = 48
 DAY_S = 86_400
 PERIOD_S = 3600
 PENDING_MAX = 1000
@@ -156,43 +158,46 @@ class Verifier:
         after = self._ledger.digest(newer[0]) if newer else None
         known = frozenset(key for _, key in digests)
 
-        def judge(digest: Digest, expected: Expected | None) -> str:
-            return self._judge(digest, expected, series)
-
         plain = not self._archive.keeps_metadata
-        trusted = after is not None and (plain or not self._judge(after, None, series))
+        trusted = after is not None and (plain or not self._judge(after, None))
         following = expected_of(after) if after is not None and trusted else None
-        return walk(chosen, known, self._ledger.digest, judge, start, following, plain=plain), newer
+        return walk(chosen, known, self._ledger.digest, self._judge, start, following, plain=plain), newer
 
     def _read(self, keys: Iterable[str]) -> None:
         """Read digests into the ledger, unless they were proved before and have not changed."""
-        tasks = ((key, (key,)) for key in self._ledger.unread(keys))
-        for _, result in self._workers.map(read_digest, tasks):
-            assert result is not None
-            self._ledger.put_digest(*result)
-            self._step(1)
+        unread = self._ledger.unread(keys)
+        chunks = iter(lambda: list(islice(unread, DIGESTS_CHUNK)), [])
+        for _, results in self._workers.map(read_digests, ((None, (chunk,)) for chunk in chunks)):
+            assert results is not None
+            for digest, logs in results:
+                self._ledger.put_digest(digest, logs)
+            self._step(len(results))
 
-    def _judge(self, digest: Digest, expected: Expected | None, series: Series) -> str:
+    def _judge(self, digest: Digest, expected: Expected | None) -> str:
         """Return what is wrong with a digest, empty when it is right; what is right is proved from now on."""
         if digest.problem or (problem := self._misplaced(digest)):
             return digest.problem or problem
-        if self._ledger.is_proved(digest.key):
-            problem = ""
-        else:
-            signature = digest.signature
-            if not signature and not self._archive.keeps_metadata:
-                signature = expected.signature if expected else ""
-                if not signature:
-                    return COPY
-            problem = self._keys.problem(digest, signature, series.home) if signature else WRONG_SIGNATURE
-            if not problem:
-                self._ledger.prove_digest(digest.key, signature)
+        problem = self._unsigned(digest, expected) if digest.refusal is None else digest.refusal
         if not problem and expected is not None:
             same = expected.sha256 in ("", digest.sha256) and expected.signature in (
                 "",
                 digest.signature or expected.signature,
             )
             return "" if same else ANOTHER
+        return problem
+
+    def _unsigned(self, digest: Digest, expected: Expected | None) -> str:
+        """Return what is wrong with a digest with which no signature stands: in a plain copy, the one after it has it."""
+        if self._ledger.is_proved(digest.key):
+            return ""
+        if self._archive.keeps_metadata:
+            return WRONG_SIGNATURE
+        signature = expected.signature if expected else ""
+        if not signature:
+            return COPY
+        problem = self._keys.problem(digest, signature)
+        if not problem:
+            self._ledger.prove_digest(digest.key, signature)
         return problem
 
     def _misplaced(self, digest: Digest) -> str:
@@ -215,14 +220,14 @@ class Verifier:
             for one in judged
             for batch in self._batches(one, series, is_backfill)
         )
-        for batch, result in self._workers.map(check_logs, tasks):
+        for batch, result in self._workers.map(check_files, tasks):
             if batch.is_start:
                 yield self._digest_finding(scope, batch)
             yield from self._log_findings(scope, batch, result or [])
 
     def _batches(self, judged: Judged, series: Series, is_backfill: bool) -> Iterator[Batch]:
         """Yield a digest's log files in parts; an invalid one has none, since it proves nothing."""
-        logs = [] if judged.problem else self._ledger.logs(judged.key)
+        logs = self._ledger.logs(judged.key) if judged.log_count and not judged.problem else []
         for at in range(0, max(1, len(logs)), CHUNK):
             batch = Batch(judged, series, is_backfill, [], [], [], at == 0)
             for place, log, mark in logs[at : at + CHUNK]:
@@ -243,19 +248,16 @@ class Verifier:
             batch.foreign.append(f"s3://{log.place}{log.key}")
 
     def _trust(self, judged: list[Judged]) -> None:
-        for one in judged:
-            if not one.problem:
-                self._ledger.trust(one.key)
+        self._ledger.trust(one.key for one in judged if not one.problem)
 
     def _digest_finding(self, scope: Scope, batch: Batch) -> Finding:
         judged = batch.judged
-        name = parse_digest_key(judged.key)
         if not judged.problem:
             start = max(judged.window.start, self._request.start or 0)
             self.tally.cover(Window(start, min(judged.window.end, self._request.end)))
         kind: Kind = "backfill" if batch.is_backfill else "digest"
         place = self._archive.label(judged.key)
-        return Finding(kind, self._verdict(judged), place, judged.problem, name.end_at if name else 0, scope.name)
+        return Finding(kind, self._verdict(judged), place, judged.problem, _end_of(judged), scope.name)
 
     def _verdict(self, judged: Judged) -> Verdict:
         """Return a digest's verdict; the newest one of a plain copy is merely not provable yet while it is young."""
@@ -401,14 +403,22 @@ class Verifier:
                     return
                 self._read([key])
                 digest = self._ledger.digest(key)
-                if digest is not None and not self._judge(digest, None, proof.series):
-                    self._ledger.trust(key)
+                if digest is not None and not self._judge(digest, None):
+                    self._ledger.trust([key])
                     proof.add(Window(digest.start_at, digest.end_at))
                     pending = [log for log in pending if not self._ledger.is_listed(log)]
 
     def _in_range(self, key: str) -> bool:
         at = _log_time(key)
         return at is not None and at < self._request.end and at >= (self._request.start or 0)
+
+
+def _end_of(judged: Judged) -> int:
+    """Return the end of a digest's window; of one that could not be read, as its name says it."""
+    if judged.window.end:
+        return judged.window.end
+    name = parse_digest_key(judged.key)
+    return name.end_at if name else 0
 
 
 def _day(at: int) -> str:

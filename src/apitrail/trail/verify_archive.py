@@ -6,7 +6,8 @@ in an S3 bucket is in verify_s3.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -55,57 +56,62 @@ class Archive(Protocol):
         """
         ...
 
-    def object(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
-        """Return a file's bytes and user metadata, None when there is no such file."""
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+        """Yield each key with the file's bytes and user metadata, None when there is no such file."""
         ...
 
 
 class FolderArchive:
-    """The archive in a directory. root: the folder above `AWSLogs`."""
+    """The archive in a directory. root: the folder above `AWSLogs`.
 
-    bucket = ""
-    prefix = ""
+    bucket, prefix: when the directory is known to be that of a server's bucket, or a prefix in it; then files are called by
+    their object keys.
+    """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, bucket: str = "", prefix: str = "") -> None:
+        self.bucket = bucket
+        self.prefix = prefix
         self._root = root
+        self._base = f"{root}/"
         self._home = next((place for place in (root, *root.parents) if (place / OWN.decode()).is_dir()), None)
         self.keeps_metadata = self._home is not None
+        self._name = "" if self._home is None or root == self._home else f"{root.relative_to(self._home).as_posix()}/"
 
     def label(self, key: str) -> str:
-        """Return the path of a file."""
+        """Return the path of a file, or `s3://bucket/key`."""
+        if self.bucket:
+            return f"s3://{self.bucket}/{key[1:] if key.startswith('/') else self.prefix + key}"
         return str(self._root / key)
+
+    def _path(self, key: str) -> str:
+        return f"{self._home}{key}" if key.startswith("/") else self._base + key
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Archive.entries."""
-        pending = [prefix]
+        pending: list[tuple[str, os.DirEntry[str] | None]] = [(prefix, None)]
         while pending:
-            key = pending.pop()
-            if key.endswith("/"):
-                pending += sorted(self._below(key, after), reverse=True)
+            key, item = pending.pop()
+            if item is None:
+                pending += sorted(self._below(key, after), key=lambda pair: pair[0], reverse=True)
             else:
-                yield self._entry(key)
+                yield _entry(key, item.stat())
 
-    def _below(self, folder: str, after: str) -> Iterator[str]:
+    def _below(self, folder: str, after: str) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
         """Yield the files of a folder that come after a key, and with a slash the folders that may hold such."""
         for item in self._scan(folder):
             key = folder + item.name
             if item.is_dir(follow_symlinks=False):
                 if _reaches(key + "/", after):
-                    yield key + "/"
+                    yield key + "/", None
             elif item.is_file(follow_symlinks=False) and key > after:
-                yield key
+                yield key, item
 
     def _scan(self, folder: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(self._root / folder) as items:
+            with os.scandir(self._base + folder) as items:
                 return list(items)
         except FileNotFoundError:
             return []
-
-    def _entry(self, key: str) -> Entry:
-        facts = (self._root / key).stat()
-        mark = f"{facts.st_size}-{facts.st_ino}-{facts.st_mtime_ns}-{facts.st_ctime_ns}"
-        return Entry(key, facts.st_size, mark, facts.st_mtime)
 
     def folders(self, prefix: str) -> list[str]:
         """Return the folders below a prefix; see Archive.folders."""
@@ -114,36 +120,53 @@ class FolderArchive:
     def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """Yield keys with their bytes; see Archive.bodies."""
         for key in keys:
-            yield key, self._read(key)
+            found = _read(self._path(key), BODY_BYTES_MAX)
+            yield key, found[0] if found else None
 
-    def object(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
-        """Return a file's bytes and metadata, {} in a plain copy; see Archive.object."""
-        body = self._read(key)
-        return None if body is None else (body, self._metadata(key))
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+        """Yield keys with their bytes and metadata, {} in a plain copy; see Archive.objects."""
+        for key in keys:
+            found = _read(self._base + key, BODY_BYTES_MAX)
+            yield key, (found[0], self._metadata(key, found[1])) if found else None
 
-    def _read(self, key: str) -> bytes | None:
-        path = self._root / key
-        try:
-            with path.open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                return file.readall() if size <= BODY_BYTES_MAX else b""
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-
-    def _metadata(self, key: str) -> Mapping[str, str]:
-        """Return the metadata that a bucket of this product keeps beside a file."""
+    def _metadata(self, key: str, state: os.stat_result) -> Mapping[str, str]:
+        """Return the metadata that a bucket of this product keeps beside a file. state: of the file that was read."""
         if self._home is None:
             return {}
-        path = self._root / key
-        name = path.relative_to(self._home).as_posix()
-        sidecar = self._home.joinpath(*(part.decode() for part in facts_path(name.encode())))
-        try:
-            with sidecar.open("rb") as file:
-                found = decode_sidecar(file.read(SIDECAR_BYTES_MAX), name)
-        except FileNotFoundError:
+        name = self._name + key
+        path = b"/".join((os.fsencode(self._home), *facts_path(name.encode())))
+        sidecar = _read(path, SIDECAR_BYTES_MAX)
+        if sidecar is None:
             return {}
-        entry = found.entry_of(path.stat())
+        found = decode_sidecar(sidecar[0], name)
+        entry = found.entry_of(state)
         return entry.facts.metadata if entry else found.edited_facts().metadata
+
+
+def _entry(key: str, state: os.stat_result) -> Entry:
+    mark = f"{state.st_size}-{state.st_ino}-{state.st_mtime_ns}-{state.st_ctime_ns}"
+    return Entry(key, state.st_size, mark, state.st_mtime)
+
+
+def _read(path: str | bytes, limit: int) -> tuple[bytes, os.stat_result] | None:
+    """Return a file's bytes (none of a larger one than the limit) and state, None when there is no such file.
+
+    Plain system calls: file objects take three times as long, and there are many small files.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            return None
+        body, size = b"", state.st_size if state.st_size <= limit else 0
+        while len(body) < size and (more := os.read(descriptor, size - len(body))):
+            body += more
+        return body, state
+    finally:
+        os.close(descriptor)
 
 
 def _reaches(folder: str, after: str) -> bool:

@@ -27,7 +27,7 @@ class Judged(NamedTuple):
 
     place: bucket and prefix where it says it lies. before: the place and key of the digest before it, where that is in another
     folder.
-    is_tail: nothing in the range follows it in its chain.
+    is_tail: nothing in the range follows it in its chain. log_count: how many log files it lists.
     """
 
     key: str
@@ -36,6 +36,7 @@ class Judged(NamedTuple):
     place: str = ""
     before: str = ""
     is_tail: bool = False
+    log_count: int = 0
 
 
 Judge = Callable[[Digest, Expected | None], str]
@@ -105,7 +106,7 @@ def expected_of(digest: Digest) -> Expected | None:
 
 def _judged(digest: Digest, problem: str, is_tail: bool) -> Judged:
     window, place = Window(digest.start_at, digest.end_at), intern(place_of(digest.bucket, digest.object))
-    return Judged(digest.key, problem, window, place, _elsewhere(digest), is_tail)
+    return Judged(digest.key, problem, window, place, _elsewhere(digest), is_tail, digest.log_count)
 
 
 def _elsewhere(digest: Digest) -> str:

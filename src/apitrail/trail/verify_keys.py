@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from apitrail.trail.digest import string_to_sign
+from apitrail.trail.digest import parse_digest_key, string_to_sign
 from apitrail.trail.keys import fingerprint_of
 from apitrail.trail.verify_files import WRONG_SIGNATURE, Digest
 
@@ -36,9 +36,16 @@ class KeySet:
     def __len__(self) -> int:
         return len(self._values)
 
-    def problem(self, digest: Digest, signature: str, home: str) -> str:
-        """Return why a signature (hex) is not a digest's, empty when it is. home: the trail's region, for the message."""
+    @property
+    def values(self) -> Mapping[str, bytes]:
+        """The keys (DER) by fingerprint."""
+        return self._values
+
+    def problem(self, digest: Digest, signature: str) -> str:
+        """Return why a signature (hex) is not a digest's, empty when it is."""
         if digest.fingerprint not in self._values:
+            name = parse_digest_key(digest.key)
+            home = name.series.home if name else ""
             return f"public key not found in region {home} for fingerprint {digest.fingerprint}"
         key = self._key(digest.fingerprint)
         if key is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from apitrail.trail.verify_archive import Entry
 from apitrail.trail.verify_files import Checked, Digest, Log
 
-VERSION = 1
+VERSION = 2
 CACHE_KIB = 16_000
 BATCH = 1000
 LAST = "\U0010ffff"
@@ -19,7 +19,8 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, mark TEXT NOT NULL, proved INTEGER NOT NULL DEFAULT 0,
   problem TEXT, sha256 TEXT, bucket TEXT, object TEXT, fingerprint TEXT, start_at INTEGER, end_at INTEGER, end_text TEXT,
-  previous_bucket TEXT, previous_key TEXT, previous_sha256 TEXT, previous_signature TEXT, signature TEXT, generated TEXT)
+  previous_bucket TEXT, previous_key TEXT, previous_sha256 TEXT, previous_signature TEXT, signature TEXT, generated TEXT,
+  log_count INTEGER, refusal TEXT)
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listed (digest TEXT NOT NULL, place INTEGER NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL,
   sha256 TEXT NOT NULL, proved TEXT NOT NULL DEFAULT '', PRIMARY KEY (digest, place)) WITHOUT ROWID;
@@ -30,6 +31,11 @@ CREATE TEMP TABLE seen (key TEXT PRIMARY KEY, size INTEGER NOT NULL, mark TEXT N
 CREATE TEMP TABLE judged (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 DIGEST_COLUMNS = ", ".join(Digest._fields)
+PUT_DIGEST = (
+    f"INSERT OR REPLACE INTO digests (mark, proved, {DIGEST_COLUMNS}) VALUES (coalesce((SELECT mark FROM seen WHERE key = ?),"
+    f" ''), ?, {', '.join('?' * len(Digest._fields))})"
+)
+IS_PROVED = "SELECT 1 FROM digests JOIN seen USING (key) WHERE key = ? AND proved = 1 AND digests.mark = seen.mark"
 
 
 class LedgerError(Exception):
@@ -41,6 +47,7 @@ class Ledger:
 
     def __init__(self, path: Path | None, archive: str) -> None:
         try:
+            self._lasts = path is not None
             self._db = sqlite3.connect(str(path) if path else "", isolation_level=None)
             self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             self._db.execute("PRAGMA temp_store=FILE")
@@ -94,28 +101,24 @@ class Ledger:
     # Digests ------------------------------------------------------------------------------------------------
 
     def unread(self, keys: Iterable[str]) -> Iterator[str]:
-        """Yield the digests that must be read: not proved yet, or changed since."""
-        for key in keys:
-            row = self._db.execute("SELECT mark FROM digests WHERE key = ? AND proved = 1", (key,)).fetchone()
-            if row is None or row[0] != self.mark_of(key):
-                yield key
+        """Return the digests that must be read: not proved yet, or changed since."""
+        return (key for key in keys if not (self._lasts and self.is_proved(key)))
 
     def put_digest(self, digest: Digest, logs: list[Log]) -> None:
         """Keep a digest that was read, with what it lists; log files proved before stay proved while their hash is the same."""
-        known = {
-            (row[0], row[1]): row[2]
-            for row in self._db.execute("SELECT key, sha256, proved FROM listed WHERE digest = ?", (digest.key,))
-        }
-        marks = ", ".join("?" * len(Digest._fields))
-        self._db.execute(
-            f"INSERT OR REPLACE INTO digests (mark, {DIGEST_COLUMNS}) VALUES (?, {marks})",
-            (self.mark_of(digest.key) or "", *digest),
-        )
-        self._db.execute("DELETE FROM listed WHERE digest = ?", (digest.key,))
+        known = self._forget(digest.key) if self._lasts else {}
+        is_proved = digest.refusal == "" and not digest.problem
+        self._db.execute(PUT_DIGEST, (digest.key, is_proved, *digest))
         self._db.executemany(
-            "INSERT INTO listed VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?)",
             ((digest.key, place, *log, known.get((log.key, log.sha256), "")) for place, log in enumerate(logs)),
         )
+
+    def _forget(self, key: str) -> dict[tuple[str, str], str]:
+        """Forget what a digest listed; return with what mark each log file was proved, by key and hash."""
+        rows = self._db.execute("SELECT key, sha256, proved FROM listed WHERE digest = ?", (key,)).fetchall()
+        self._db.execute("DELETE FROM listed WHERE digest = ?", (key,))
+        return {(row[0], row[1]): row[2] for row in rows}
 
     def digest(self, key: str) -> Digest | None:
         """Return a digest that was read."""
@@ -123,17 +126,16 @@ class Ledger:
         return Digest(*row) if row else None
 
     def prove_digest(self, key: str, signature: str) -> None:
-        """Say that a digest's signature is right."""
+        """Say that a digest's signature, which does not stand with it, is right."""
         self._db.execute("UPDATE digests SET proved = 1, signature = ? WHERE key = ?", (signature, key))
 
-    def trust(self, key: str) -> None:
-        """Let what a digest lists count as listed."""
-        self._db.execute("INSERT OR IGNORE INTO judged VALUES (?)", (key,))
+    def trust(self, keys: Iterable[str]) -> None:
+        """Let what digests list count as listed."""
+        self._db.executemany("INSERT OR IGNORE INTO judged VALUES (?)", ((key,) for key in keys))
 
     def is_proved(self, key: str) -> bool:
         """Return whether a digest was proved, in this run or an earlier one, and has not changed since."""
-        row = self._db.execute("SELECT mark FROM digests WHERE key = ? AND proved = 1", (key,)).fetchone()
-        return row is not None and row[0] == self.mark_of(key)
+        return self._db.execute(IS_PROVED, (key,)).fetchone() is not None
 
     # Log files ----------------------------------------------------------------------------------------------
 

@@ -8,24 +8,26 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from apitrail.trail.verify_archive import Archive
+from apitrail.trail.verify_read import Reader
 
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 4
-ALONE = 8
-_opened: list[Archive] = []
+ALONE = 2
+_opened: list[Reader] = []
 
 
 class Workers:
     """jobs: how many processes; with 1, or for little work, everything happens in this one.
 
-    open_archive: picklable, opens the archive in each process.
+    open_reader: picklable, opens the archive in each process. reader: the one of this process. method: how processes are
+    started; `fork` costs least, and is for archives that are nothing but files.
     """
 
-    def __init__(self, jobs: int, open_archive: Callable[[], Archive], archive: Archive) -> None:
-        self._archive = archive
-        self._open = open_archive
+    def __init__(self, jobs: int, open_reader: Callable[[], Reader], reader: Reader, method: str = "spawn") -> None:
+        self._reader = reader
+        self._open = open_reader
+        self._method = method
         self._jobs = jobs
         self._begun = 0
         self._pool: ProcessPoolExecutor | None = None
@@ -33,7 +35,7 @@ class Workers:
     def map(
         self, work: Callable[..., R], tasks: Iterable[tuple[T, tuple[Any, ...] | None]]
     ) -> Iterator[tuple[T, R | None]]:
-        """Yield each task's label with the result of work(archive, *arguments); None for a task without arguments."""
+        """Yield each task's label with the result of work(reader, *arguments); None for a task without arguments."""
         waiting: deque[tuple[T, Callable[[], R | None]]] = deque()
         for label, args in tasks:
             waiting.append((label, self._submit(work, args)))
@@ -48,9 +50,9 @@ class Workers:
             return lambda: None
         self._begun += 1
         if self._jobs == 1 or self._begun <= ALONE:
-            return partial(work, self._archive, *args)
+            return partial(work, self._reader, *args)
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._jobs, get_context("spawn"), _begin, (self._open,))
+            self._pool = ProcessPoolExecutor(self._jobs, get_context(self._method), _begin, (self._open,))
         future: Future[R] = self._pool.submit(_run, work, args)
         return future.result
 
@@ -64,9 +66,9 @@ def _settled(item: tuple[T, Callable[[], R | None]]) -> tuple[T, R | None]:
     return item[0], item[1]()
 
 
-def _begin(open_archive: Callable[[], Archive]) -> None:
+def _begin(open_reader: Callable[[], Reader]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started us ends us
-    _opened.append(open_archive())
+    _opened[:] = [open_reader()]
 
 
 def _run(work: Callable[..., R], arguments: tuple[Any, ...]) -> R:

@@ -1,7 +1,7 @@
 """An archive in an S3 bucket, or below a prefix of one."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -11,6 +11,7 @@ from apitrail.objects.s3 import S3Bucket, S3Config
 from apitrail.trail.verify_archive import BODY_BYTES_MAX, Entry
 
 AT_ONCE = 8
+SMALL_AT_ONCE = 16
 PAGE = 1000
 T = TypeVar("T")
 
@@ -67,10 +68,14 @@ class S3Archive:
             read = self._run(self._read_all(some))
             yield from ((key, item.body if item else None) for key, item in zip(some, read, strict=True))
 
-    def object(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
-        """Return an object's bytes and metadata; see Archive.object."""
-        found = self._run(self._read(key))
-        return (found.body, found.metadata) if found else None
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+        """Yield keys with their bytes and metadata, a few read at once; see Archive.objects."""
+        waiting = iter(keys)
+        while some := list(islice(waiting, SMALL_AT_ONCE)):
+            read = self._run(self._read_all(some))
+            yield from (
+                (key, (item.body, item.metadata) if item else None) for key, item in zip(some, read, strict=True)
+            )
 
     async def _read_all(self, keys: Iterable[str]) -> list[_Body | None]:
         return await asyncio.gather(*map(self._read, keys))

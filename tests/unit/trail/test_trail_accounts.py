@@ -153,6 +153,7 @@ def test_each_accounts_history_has_its_own_copy(stage: Stage) -> None:
 
 
 MEMBER, LATER, STRANGER = "222233334444", "333344445555", "999988887777"
+MORE = tuple(f"{number}00000000001" for number in range(3))
 SERVICE = "cloudtrail.amazonaws.com"
 MANAGEMENT_ONLY = "NotOrganizationMasterAccountException"
 
@@ -173,7 +174,7 @@ def invited(stage: Stage, account: str) -> None:
 def organized(stage: Stage) -> Stage:
     """A stage with an organization that CloudTrail has access to, one member, and a bucket."""
     stage.app.first_account()
-    for account in (MEMBER, LATER, STRANGER):
+    for account in (MEMBER, LATER, STRANGER, *MORE):
         stage.app.make_account(account, "")
     ask(stage, "CreateOrganization")
     ask(stage, "EnableAWSServiceAccess", ServicePrincipal=SERVICE)
@@ -388,9 +389,7 @@ def test_each_condition_of_delegation_has_its_error(organized: Stage) -> None:
 
 
 def test_there_are_at_most_three_delegated_administrators(organized: Stage) -> None:
-    for number in range(3):
-        account = f"{number}00000000001"
-        organized.app.make_account(account, "")
+    for account in MORE:
         invited(organized, account)
         ask(organized, "RegisterOrganizationDelegatedAdmin", MemberAccountId=account)
     assert admin(organized, "RegisterOrganizationDelegatedAdmin", MEMBER, root()) == (

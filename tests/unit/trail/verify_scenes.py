@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from apitrail.trail.verify_archive import FolderArchive
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger
 from apitrail.trail.verify_pool import Workers
+from apitrail.trail.verify_read import Reader
 from apitrail.trail.verify_types import Finding, Request, Tally
 
 DIGESTS = f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/"
@@ -34,9 +35,9 @@ class Counting(FolderArchive):
         self.read += keys
         return super().bodies(keys)
 
-    def object(self, key: str) -> tuple[bytes, Mapping[str, str]] | None:
-        self.read.append(key)
-        return super().object(key)
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+        self.read += keys
+        return super().objects(keys)
 
 
 class ArchiveScene:
@@ -99,8 +100,9 @@ class ArchiveScene:
         """Return all findings, valid ones too, and the tally."""
         asked = Request(**{"start": None, "end": self.now, "now": self.now, **request})
         ledger = Ledger(self.ledger_path, "test")
-        workers = Workers(1, lambda: self.archive, self.archive)
-        verifier = Verifier(self.archive, KeySet(self.public_keys() if keys is None else keys), asked, ledger, workers)
+        reader = Reader(self.archive, KeySet(self.public_keys() if keys is None else keys))
+        workers = Workers(1, lambda: reader, reader)
+        verifier = Verifier(*reader, asked, ledger, workers)
         found = list(verifier.run())
         ledger.close()
         return found, verifier.tally

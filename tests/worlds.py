@@ -116,6 +116,7 @@ def _furnish_identities(world: World) -> None:
 
 def _furnish_games(world: World) -> None:
     world.make("gamelift", "CreateLocation", LocationName="custom-here")
+    _furnish_desk(world)
     world.make("gamelift", "CreateBuild", OperatingSystem="AMAZON_LINUX_2023", ServerSdkVersion="5.2.0")
     script = world.make("gamelift", "CreateScript", Name="script", ZipFile=zip_of(b"// nothing"))["Script"]
     fleet = world.make(
@@ -204,6 +205,15 @@ def _furnish_fleet(world: World, fleet_id: str) -> None:
     world.make("gamelift", "CreateVpcPeeringConnection", FleetId=fleet_id, PeerVpcAwsAccountId=account, **vpc)
     world.stage.advance(2)
     world.make("gamelift", "DescribeVpcPeeringConnections", FleetId=fleet_id)
+
+
+def _furnish_desk(world: World) -> None:
+    """Make an Anywhere fleet with a compute; it comes first, so that most names that are remembered are of others."""
+    places = [{"Location": "custom-here"}]
+    fleet = world.make("gamelift", "CreateFleet", Name="desk", ComputeType="ANYWHERE", Locations=places)
+    named = {"FleetId": fleet["FleetAttributes"]["FleetId"], "ComputeName": "desk-1"}
+    world.make("gamelift", "RegisterCompute", **named, Location="custom-here", IpAddress="127.0.0.1")
+    world.make("gamelift", "GetComputeAuthToken", **named)
 
 
 def _furnish_trails(world: World) -> None:

@@ -20,6 +20,7 @@ from apitrail.services.gamelift.states import (
     PLACEMENT,
     PLAYER_SESSION,
     SERVER_GROUP,
+    SERVER_PROCESS,
     TICKET,
     Machine,
     Step,
@@ -43,6 +44,7 @@ MACHINES = {
     "Game server": GAME_SERVER,
     "Placement": PLACEMENT,
     "Matchmaking ticket": TICKET,
+    "Server process": SERVER_PROCESS,
     "VPC peering connection": PEERING,
 }
 HEAD = """# States of GameLift's things

@@ -15,6 +15,7 @@ from apitrail.services.gamelift.collections import HOSTS, PROCESSES
 from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room, room_prefix
 from apitrail.services.gamelift.room_waits import room_came
 from apitrail.services.gamelift.session_facts import end_of
+from apitrail.services.gamelift.states import SERVER_PROCESS
 from apitrail.store.resources import Doc
 
 PORT_FIRST = 7777
@@ -130,7 +131,7 @@ def move(ctx: Context, process: Doc, state: str, *, slots: int = 0, players: int
     """Bring a process into another state. slots, players: what that adds to its host's figures."""
     host = HOSTS(ctx).get(process["HostId"])
     if host is None:
-        process["State"] = state
+        _enter(process, state)
         PROCESSES(ctx).put(process["ProcessId"], process)
         return
     host["PlayerSlots"] += slots
@@ -217,9 +218,14 @@ def _free_port(host: Doc, process: Doc) -> None:
         host["Ports"].remove(process["Port"])
 
 
+def _enter(process: Doc, state: str) -> None:
+    if process["State"] != state:
+        process["State"] = SERVER_PROCESS.step(process["State"], state).target
+
+
 def _move(ctx: Context, host: Doc, process: Doc, state: str) -> None:
     host["Counts"][process["State"]] -= 1
     host["Counts"][state] += 1
-    process["State"] = state
+    _enter(process, state)
     PROCESSES(ctx).put(process["ProcessId"], process)
     put_host(ctx, host)

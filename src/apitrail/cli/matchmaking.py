@@ -51,8 +51,8 @@ def explain(invocation: Invocation, /, ticket: str) -> None:
 def _lines(facts: Mapping[str, Any], pen: Pen, zone: tzinfo | None) -> list[str]:
     """Return the screen: the ticket, the sentence that says it all, then a line per rule."""
     lines = [
-        f"{pen.paint('bold', 'ticket')}   {clean(str(facts['ticketId']))}, {facts['status']} in {facts['configuration']}, "
-        f"{facts['poolSize']} in its pool"
+        f"{pen.paint('bold', 'ticket')}   {clean(str(facts['ticket_id']))}, {facts['status']} in {facts['configuration']}, "
+        f"{facts['pool_size']} in its pool"
     ]
     if "summary" not in facts:
         return [*lines, f"{pen.paint('bold', 'answer')}   {NO_EXPLANATION}"]

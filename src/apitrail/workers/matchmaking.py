@@ -95,11 +95,11 @@ class Matchmaking:
         if pool is not None and ticket_id in pool.versions and ticket["Status"] in WAITING_TICKET:
             answer = await self._engine.do(Job(key, self._now(), explain=ticket_id))
         return {
-            "ticketId": ticket_id,
+            "ticket_id": ticket_id,
             "configuration": ticket["ConfigurationName"],
             "status": ticket["Status"],
-            "startTime": ticket["StartTime"].isoformat(),
-            "poolSize": answer.size,
+            "started_at": ticket["StartTime"].isoformat(),
+            "pool_size": answer.size,
             "explanation": answer.explanation,
         }
 

@@ -46,7 +46,7 @@ def test_a_ticket_that_waits_is_explained_rule_by_rule(door: Door) -> None:
     enter(door, "ben", 35)
     door.stage.settle()
     status, found = explained(door, "t-ana")
-    assert (status, found["status"], found["configuration"], found["poolSize"]) == (200, "SEARCHING", "maker", 2)
+    assert (status, found["status"], found["configuration"], found["pool_size"]) == (200, "SEARCHING", "maker", 2)
     explanation = found["explanation"]
     assert explanation["summary"] == "1 more players are needed; rule fair refuses 1 of the other tickets."
     (rule,) = explanation["rules"]

@@ -35,6 +35,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATHS = (b"", b"/")
 NORMAL, TRY_LATER, UPGRADE_REQUIRED = 1000, 503, 426
+WRONG_PATH = "Game servers connect without a path. GameLift's Agent is not served here: start game servers by yourself."
 WRONG_DOOR = b"This port is for game servers, which connect by WebSocket.\n"
 START_BATCH = 200
 
@@ -93,7 +94,7 @@ class SdkSocket:
 
     def _check_door(self, scope: Scope) -> None:
         if scope["raw_path"] not in PATHS:
-            raise Refusal("no-such-path", "Game servers connect to the endpoint without a path.", 404)
+            raise Refusal("no-such-path", WRONG_PATH, 404)
         if self._host.links.count >= self._host.settings.gamelift.sdk_connections_max:
             raise Refusal("too-many-connections", "Too many game servers are connected.", TRY_LATER)
 

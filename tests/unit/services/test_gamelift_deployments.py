@@ -29,8 +29,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield stage
 
 
-def session_on(stage: Stage, fleet: dict[str, Any], policy: str) -> dict[str, Any]:
-    made = stage.call("CreateGameSession", FleetId=fleet["FleetId"], MaximumPlayerSessionCount=2)["GameSession"]
+def session_on(stage: Stage, fleet: dict[str, Any], policy: str, **place: str) -> dict[str, Any]:
+    params = {"FleetId": fleet["FleetId"], "MaximumPlayerSessionCount": 2, **place}
+    made = stage.call("CreateGameSession", **params)["GameSession"]
     stage.settle()
     stage.call("UpdateGameSession", GameSessionId=made["GameSessionId"], ProtectionPolicy=policy)
     return dict(made)
@@ -206,6 +207,30 @@ def test_a_failure_takes_back_what_a_cancelled_deployment_had_begun(stage: Stage
     assert see(stage, fleet)["GameServerContainerGroupsPerInstance"] == 2
     capacity = stage.call("DescribeFleetCapacity", FleetIds=[fleet["FleetId"]])["FleetCapacity"][0]
     assert capacity["GameServerContainerGroupCounts"]["IDLE"] == 2
+
+
+def test_what_a_protected_session_holds_back_is_taken_back_when_it_has_ended(stage: Stage) -> None:
+    fleet = active_fleet(stage, Locations=[{"Location": "eu-west-1"}])
+    failing(stage)
+    session_on(stage, fleet, "FullProtection", Location="eu-west-1")
+    update(stage, fleet, GameServerContainerGroupsPerInstance=1)
+    stage.advance(6)
+    session = session_on(stage, fleet, "FullProtection")
+    update(stage, fleet, GameServerContainerGroupDefinitionName="bad")
+    stage.advance(70, step=5)
+    fleet = see(stage, fleet)
+    assert (fleet["Status"], fleet["GameServerContainerGroupsPerInstance"]) == ("ACTIVE", 2)
+    assert groups_of(stage, fleet) == (1, 0)
+    stage.call("TerminateGameSession", GameSessionId=session["GameSessionId"], TerminationMode="FORCE_TERMINATE")
+    stage.advance(70, step=5)
+    assert groups_of(stage, fleet) == (0, 2)
+
+
+def groups_of(stage: Stage, fleet: dict[str, Any]) -> tuple[int, int]:
+    """Return how many groups in the home location have a session, and how many have none."""
+    capacity = stage.call("DescribeFleetCapacity", FleetIds=[fleet["FleetId"]])["FleetCapacity"][0]
+    counts = capacity["GameServerContainerGroupCounts"]
+    return counts["ACTIVE"], counts["IDLE"]
 
 
 def test_deployments_are_listed_newest_first_and_the_oldest_make_room(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
 
 STEP = "gamelift/deployment-step"
+REST = "gamelift/replace-rest-of-deployment"
 FAILS = "APITRAIL_FAIL_DEPLOYMENT"
 """Environment variable of a container whose deployment is to fail."""
 
@@ -78,6 +79,15 @@ def take_deployment_step(ctx: Context, doc: Doc) -> None:
         _fail(ctx, fleet, deployment)
     else:
         _pursue(ctx, fleet, deployment)
+
+
+@timer(REST)
+def replace_rest(ctx: Context, doc: Doc) -> None:
+    """Go on with taking back what a deployment had begun, unless another one does it."""
+    fleet = FLEETS(ctx).get(doc["FleetId"])
+    location = FLEET_LOCATIONS(ctx).get(location_id(doc["FleetId"], doc["Location"]))
+    if fleet is not None and location is not None and location["Status"] == "ACTIVE":
+        _replace_rest(ctx, fleet, location)
 
 
 @timer(DEPLOYMENT_CHECK)
@@ -152,6 +162,12 @@ def _stop_others(ctx: Context, fleet: Doc, location: Doc, *, ignored: bool = Fal
     return left
 
 
+def _replace_rest(ctx: Context, fleet: Doc, location: Doc) -> None:
+    """Replace the instances that do not run what they should, those with protected sessions when these have ended."""
+    if _stop_others(ctx, fleet, location):
+        ctx.schedule(REST, {"FleetId": fleet["FleetId"], "Location": location["Location"]}, RETRY_S)
+
+
 def _fail(ctx: Context, fleet: Doc, deployment: Doc) -> None:
     """End a deployment that does not stand validation."""
     add_event(ctx, fleet["FleetId"], "GENERIC_EVENT", f"Deployment {deployment['DeploymentId']} failed validation")
@@ -174,7 +190,7 @@ def _settle(ctx: Context, fleet: Doc) -> None:
     """Bring a fleet's locations to rest after a deployment: ACTIVE, or CREATED if nothing was ever deployed."""
     for location in _locations(ctx, fleet):
         if location["Status"] == "UPDATING":
-            _stop_others(ctx, fleet, location)
+            _replace_rest(ctx, fleet, location)
             move_location(ctx, fleet, location, "ACTIVE")
         elif location["Status"] == "ACTIVATING" and "_Good" not in fleet:
             move_location(ctx, fleet, location, "CREATED")

@@ -27,7 +27,6 @@ from apitrail.services.gamelift.fleet_rules import (
 )
 from apitrail.services.gamelift.fleet_steps import move_fleet
 from apitrail.services.gamelift.fleets_access import (
-    PLAIN_WORD,
     find_fleet,
     get_plain_fleet,
     is_anywhere,
@@ -130,7 +129,7 @@ def describe_fleet_attributes(ctx: Context, params: "DescribeFleetAttributesInpu
     if "FleetIds" in params:
         found = find_fleets(ctx, params["FleetIds"])
         return {"FleetAttributes": [fleet for fleet in found if not is_container(fleet)]}
-    page, token = page_of(ctx, "DescribeFleetAttributes", params, FLEETS(ctx), where=("word", PLAIN_WORD))
+    page, token = page_of(ctx, "DescribeFleetAttributes", params, FLEETS(ctx), keep=_is_plain)
     return {"FleetAttributes": page, "NextToken": token}
 
 
@@ -230,6 +229,10 @@ def check_custom_locations_exist(ctx: Context, names: Sequence[str]) -> None:
     for name in names:
         if not CUSTOM_LOCATIONS(ctx).has(name):
             raise NotFoundException(f"Location {name} was not found in {ctx.region}.")
+
+
+def _is_plain(fleet: Doc) -> bool:
+    return not is_container(fleet)
 
 
 def _anywhere_fleet(ctx: Context, params: Params) -> Doc:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apitrail.services.context import Context
-from apitrail.services.gamelift.arns import FLEET_WORDS, find_id
+from apitrail.services.gamelift.arns import find_id
 from apitrail.services.gamelift.collections import ALIASES, BUILDS, FLEET_LOCATIONS, FLEETS, SCRIPTS, word_of
 from apitrail.services.gamelift.errors import (
     InvalidFleetStatusException,
@@ -21,8 +21,8 @@ ENDED = ("DELETING", "TERMINATED")
 WORKING = ("ACTIVE", "UPDATING")
 """States of a fleet or location in which it hosts sessions; a container fleet goes on while it is updated."""
 
-PLAIN_WORD, CONTAINER_WORD = FLEET_WORDS
-"""What the ids of EC2 and Anywhere fleets begin with, and those of container fleets."""
+CONTAINER_WORD = "containerfleet"
+"""What the ids of container fleets begin with."""
 
 
 def find_fleet(ctx: Context, text: str) -> Doc | None:

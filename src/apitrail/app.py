@@ -109,7 +109,7 @@ class App:
         self._started_at = self.clock.monotonic()
         self._losses_counted = 0
         self._buckets: dict[str, Bucket] = {}
-        self._trail_buckets: dict[str, Bucket] = {}
+        self._trail_buckets: dict[tuple[str, str], Bucket] = {}
         self._effects = EffectRunner(self)
         self._performer = Performer(self, SERVICES, self._effects, self.metrics, self.key, self._committed)
         self._security = SecurityLog(self.data_dir / "security.log", self.clock, self.metrics)
@@ -272,14 +272,18 @@ class App:
             self._buckets[name] = FolderBucket(self.data_dir / "buckets" / name, self.clock)
         return self._buckets[name]
 
-    def trail_bucket(self, name: str) -> Bucket:
-        """Return the bucket that a trail delivers into: at the configured store, or one that is served here."""
+    def trail_bucket(self, name: str, kms_key: str = "") -> Bucket:
+        """Return the bucket that a trail delivers into: at the configured store, or one that is served here.
+
+        kms_key: ARN of the key that the store is to encrypt new objects with, empty for its default.
+        """
         delivery = self.settings.delivery
         if not delivery.s3_endpoint:
             return self.bucket(name)
-        if name not in self._trail_buckets:
-            self._trail_buckets[name] = S3Bucket(_s3_config(name, delivery))
-        return self._trail_buckets[name]
+        place = (name, kms_key)
+        if place not in self._trail_buckets:
+            self._trail_buckets[place] = S3Bucket(replace(_s3_config(name, delivery), kms_key=kms_key))
+        return self._trail_buckets[place]
 
     def signed_by(self, request: HttpRequest) -> tuple[Principal, str]:
         """Return the caller of one of the server's own signed endpoints, and the region it is signed for."""

@@ -151,6 +151,19 @@ class Events(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Positive = 15.0
 
 
+class Kms(Struct, frozen=True, forbid_unknown_fields=True):
+    """Keys for the log files of trails.
+
+    endpoint: URL of a service with the API of KMS; empty: trails cannot name a key. access_key, secret_key_file: its key, which
+    must allow kms:DescribeKey. The files are encrypted by the store of delivery.s3_endpoint. timeout_s: for one request.
+    """
+
+    endpoint: str = ""
+    access_key: str = ""
+    secret_key_file: str = ""
+    timeout_s: Positive = 15.0
+
+
 class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     """How GameLift behaves.
 
@@ -218,6 +231,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     insights: Insights = field(default_factory=Insights)
     logs: Logs = field(default_factory=Logs)
     events: Events = field(default_factory=Events)
+    kms: Kms = field(default_factory=Kms)
     gamelift: GameLift = field(default_factory=GameLift)
     sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)

@@ -83,6 +83,7 @@ def settings(name: str) -> dict[str, Call]:
         "InvalidCloudWatchLogsRoleArnException": {"CloudWatchLogsLogGroupArn": GROUP},
         "InsufficientS3BucketPolicyException": {"S3BucketName": "closed"},
         "InsufficientSnsTopicPolicyException": {"SnsTopicName": "unknown"},
+        "InvalidKmsKeyIdException": {"KmsKeyId": "no key"},
         "InvalidParameterCombinationException": {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": False},
         "InvalidS3BucketNameException": {"S3BucketName": "Audit"},
         "InvalidS3PrefixException": {"S3KeyPrefix": "/prod"},
@@ -292,6 +293,7 @@ WHEN = {
     "InvalidSnsTopicNameException": "the text is neither a topic's name nor its ARN",
     "InvalidTagParameterException": "a tag is given twice, begins with `aws:`, or breaks the model",
     "InvalidTimeRangeException": "StartTime is after EndTime",
+    "InvalidKmsKeyIdException": "the name of the key has not the form of a key's",
     "InvalidTrailNameException": "the name breaks the rules for names of trails",
     "MaximumNumberOfTrailsExceededException": "the Region has five trails (`limits.trails_per_region`), shadows counted",
     "NoManagementAccountSLRExistsException": "a delegated administrator asks, and the management account lacks the linked role",
@@ -306,7 +308,9 @@ WHEN = {
     "TagsLimitExceededException": "the trail would have more than 50 tags",
     "TrailAlreadyExistsException": "the account has a trail of this name in the Region",
     "TrailNotFoundException": "there is no such trail, or it cannot be seen from this account and Region",
-    "UnsupportedOperationException": "it is not served by this version: event data stores, keys of KMS",
+    "UnsupportedOperationException": (
+        "it is not served by this version (event data stores), or not configured (keys of KMS without `kms.endpoint`)"
+    ),
 }
 
 OPERATION_NEVER = "a caller who may not is refused with `AccessDeniedException`; nothing else is not permitted"
@@ -315,13 +319,12 @@ NEVER = {
     "ConflictException": "changes are made one after another, so none meets another that is under way",
     "InactiveEventDataStoreException": "there are no event data stores, so none is inactive",
     "InsufficientDependencyServiceAccessPermissionException": "it asks nothing of another service",
-    "InsufficientEncryptionPolicyException": "keys of KMS are checked where they are, at the endpoint that is configured",
+    "InsufficientEncryptionPolicyException": "only with `kms.endpoint`: the store refuses to encrypt with the key",
     "InvalidEventSelectorsException": "the change leaves the trail's selectors as they are",
-    "InvalidKmsKeyIdException": "without an endpoint of KMS every key is refused as not served",
     "InvalidTokenException": "NextToken is reserved by the API and ignored: all of the answer comes at once",
-    "KmsException": "without an endpoint of KMS every key is refused as not served",
+    "KmsException": "only with `kms.endpoint`: the key is not enabled, or KMS does not answer",
     "KmsKeyDisabledException": "deprecated by the API",
-    "KmsKeyNotFoundException": "without an endpoint of KMS every key is refused as not served",
+    "KmsKeyNotFoundException": "only with `kms.endpoint`: KMS has no such key in this region",
     "NoManagementAccountSLRExistsException": "the linked role is needed to make organization trails, not afterwards",
     "OperationNotPermittedException": OPERATION_NEVER,
     "ThrottlingException": "there is no limit of calls per second",

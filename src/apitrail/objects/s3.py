@@ -47,6 +47,7 @@ class S3Config:
 
     endpoint: with scheme, empty for AWS itself. path_style: bucket in the path rather than the host name.
     allow_http: accept an endpoint without TLS. timeout_s: of one request.
+    kms_key: ARN of the key that new objects are encrypted with by the endpoint (SSE-KMS), empty for its default.
     """
 
     bucket: str
@@ -58,6 +59,7 @@ class S3Config:
     path_style: bool = True
     allow_http: bool = False
     timeout_s: float = 60.0
+    kms_key: str = ""
 
     def __repr__(self) -> str:
         return f"S3Config({self.bucket!r}, {self.endpoint!r}, {self.access_key[:4]}...)"
@@ -104,6 +106,8 @@ class S3Bucket:
             "access_key_id": config.access_key,
             "secret_access_key": config.secret_key,
             "session_token": config.token,
+            "server_side_encryption": "aws:kms" if config.kms_key else "",
+            "sse_kms_key_id": config.kms_key,
             "virtual_hosted_style_request": not config.path_style,
             "client_options": {"allow_http": config.allow_http, "timeout": timedelta(seconds=config.timeout_s)},
             "retry_config": {"max_retries": 0},

@@ -64,6 +64,6 @@ class Runtime(Protocol):
         """Return the files of a bucket, whether or not it exists."""
         ...
 
-    def trail_bucket(self, name: str) -> Bucket:
-        """Return the bucket that a trail delivers into, which may be at a foreign store."""
+    def trail_bucket(self, name: str, kms_key: str = "") -> Bucket:
+        """Return the bucket that a trail delivers into, which may be at a foreign store. kms_key: ARN of the key to put with."""
         ...

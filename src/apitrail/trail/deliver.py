@@ -21,6 +21,7 @@ from apitrail.trail.entrance import Check, lets_in
 from apitrail.trail.follow import Follower, Seal, events_of
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
 from apitrail.trail.seal import LogFile, mark, note_failure, seal, waiting_files
+from apitrail.trail.trails import key_at
 
 log = logging.getLogger("apitrail.delivery")
 FILES_PER_TRAIL = 8
@@ -40,14 +41,17 @@ class Packed:
 
 
 class Deliverer:
-    """Delivers the log files of all trails. bucket: opens a bucket by name. check: see entrance."""
+    """Delivers the log files of all trails. bucket: opens a bucket by name, and for a key of KMS if there is one.
+
+    check: see entrance.
+    """
 
     name = "delivery"
 
     def __init__(
         self,
         database: Database,
-        bucket: Callable[[str], Bucket],
+        bucket: Callable[..., Bucket],
         settings: Delivery,
         clock: Clock,
         ids: Ids,
@@ -137,7 +141,8 @@ class Deliverer:
         try:
             await self._database.read(lambda tx: self._check(tx, file.trail, file.bucket, file.key))
             packed = await self._database.read(lambda tx: pack(tx, file, self._method(behind)))
-            await self._bucket(file.bucket).put(
+            key = await self._database.read(lambda tx: key_at(tx, file.trail, file.last_seq))
+            await (self._bucket(file.bucket, key) if key else self._bucket(file.bucket)).put(
                 file.key, packed.body, content_type=CONTENT_TYPE, content_encoding=CONTENT_ENCODING
             )
         except SinkError as error:

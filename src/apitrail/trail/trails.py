@@ -26,6 +26,7 @@ class Span:
     basic, advanced: the selectors as put, None for the default. bucket, prefix: where its log files go.
     accounts: whose events are wanted. organization: the id that stands in the keys of an organization's trail, or empty.
     insights: (type, category) of the Insights that are on. log_group: ARN of the one in CloudWatch Logs, or empty.
+    kms_key: ARN of the key that log files are put with, or empty.
     """
 
     trail: str
@@ -42,6 +43,7 @@ class Span:
     organization: str = ""
     insights: tuple[tuple[str, str], ...] = ()
     log_group: str = ""
+    kms_key: str = ""
 
     def covers(self, seq: int) -> bool:
         """Return whether an event of this number is inside the span."""
@@ -72,6 +74,7 @@ def open_span(tx: Tx, trail: Doc, account: str, from_seq: int) -> None:
         "recursive": bool(trail.get("RecursiveLogging")),
         "insights": insight_types(trail),
         "log_group": trail.get("CloudWatchLogsLogGroupArn", ""),
+        "kms_key": trail.get("KmsKeyId", ""),
     }
     if not spans_of(tx, trail["TrailARN"]):
         journal.move_cursor(tx, follower_name(trail["TrailARN"]), from_seq - 1)
@@ -110,6 +113,12 @@ def spans_of(tx: Tx, trail_arn: str | None = None) -> list[Span]:
     return [_span(*row) for row in rows]
 
 
+def key_at(tx: Tx, trail_arn: str, seq: int) -> str:
+    """Return the key of KMS that a trail's log file with this event last is put with, empty for none."""
+    spans = [span for span in spans_of(tx, trail_arn) if span.first <= seq]
+    return spans[-1].kms_key if spans else ""
+
+
 def drop_spans(tx: Tx, trail_arn: str, before_seq: int) -> None:
     """Forget spans that end before an event."""
     tx.run("DELETE FROM trail_spans WHERE trail = ? AND to_seq < ?", (trail_arn, before_seq))
@@ -138,4 +147,5 @@ def _span(trail: str, first: int, last: int | None, config: bytes) -> Span:
         organization=values["organization"],
         insights=tuple((kind, category) for kind, category in values.get("insights", ())),
         log_group=values.get("log_group", ""),
+        kms_key=values.get("kms_key", ""),
     )

@@ -69,6 +69,30 @@ class InvalidSnsTopicNameException(ServiceError):
     code = "InvalidSnsTopicNameException"
 
 
+class InsufficientEncryptionPolicyException(ServiceError):
+    """The store does not take files that are to be encrypted with the key."""
+
+    code = "InsufficientEncryptionPolicyException"
+
+
+class InvalidKmsKeyIdException(ServiceError):
+    """The name of a key has not the form of one."""
+
+    code = "InvalidKmsKeyIdException"
+
+
+class KmsKeyNotFoundException(ServiceError):
+    """There is no such key."""
+
+    code = "KmsKeyNotFoundException"
+
+
+class KmsException(ServiceError):
+    """The key cannot be used, or KMS did not tell."""
+
+    code = "KmsException"
+
+
 class InsufficientSnsTopicPolicyException(ServiceError):
     """The topic does not exist, or does not let notifications in."""
 

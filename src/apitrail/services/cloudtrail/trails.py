@@ -15,13 +15,13 @@ from apitrail.services.cloudtrail.access import (
     trails_of,
     visible_trails,
 )
+from apitrail.services.cloudtrail.encryption import check_use, find_key
 from apitrail.services.cloudtrail.errors import (
     InsufficientS3BucketPolicyException,
     InvalidParameterCombinationException,
     MaximumNumberOfTrailsExceededException,
     S3BucketDoesNotExistException,
     TrailAlreadyExistsException,
-    UnsupportedOperationException,
 )
 from apitrail.services.cloudtrail.log_groups import apply_log_group
 from apitrail.services.cloudtrail.names import check_bucket_name, check_prefix, check_trail_name
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
         UpdateTrailRequestTypeDef,
     )
 
-NOT_SERVED = {
-    "KmsKeyId": "encryption with KMS",
-}
 DESTINATION = {"S3BucketName", "S3KeyPrefix", "IsOrganizationTrail"}
 """Parameters that say where log files go."""
 
@@ -62,6 +59,7 @@ IN_ANSWERS = (
     "SnsTopicARN",
     "CloudWatchLogsLogGroupArn",
     "CloudWatchLogsRoleArn",
+    "KmsKeyId",
     "IncludeGlobalServiceEvents",
     "IsMultiRegionTrail",
     "TrailARN",
@@ -71,9 +69,9 @@ IN_ANSWERS = (
 )
 
 
-async def check_bucket(runtime: Runtime, call: Call, principal: Principal) -> None:
-    """Before the transaction: can log files be put into a bucket of a foreign store."""
-    name = call.params.get("S3BucketName")
+async def check_places(runtime: Runtime, call: Call, principal: Principal) -> str:
+    """Before the transaction: is there such a key, can log files be put into a foreign store's bucket; return the key's ARN."""
+    name, key = call.params.get("S3BucketName"), await find_key(runtime, call)
     if name and runtime.settings.delivery.s3_endpoint:
         check_bucket_name(name)
         try:
@@ -84,16 +82,20 @@ async def check_bucket(runtime: Runtime, call: Call, principal: Principal) -> No
             raise InsufficientS3BucketPolicyException(
                 f"Incorrect S3 bucket policy is detected for bucket: {name}"
             ) from error
+        if key:
+            await check_use(runtime, name, key)
+    return key
 
 
-@operation(prepare=check_bucket)
+@operation(prepare=check_places)
 def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str, Any]:
     """Create a trail, which does not log before StartLogging.
 
     Raises: InvalidTrailNameException, InvalidS3BucketNameException, InvalidS3PrefixException, S3BucketDoesNotExistException,
     InsufficientS3BucketPolicyException, TrailAlreadyExistsException, MaximumNumberOfTrailsExceededException,
     InvalidParameterCombinationException, TagsLimitExceededException, InvalidTagParameterException,
-    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException, and those of required_organization and apply_log_group.
+    InvalidSnsTopicNameException, InsufficientSnsTopicPolicyException, and those of required_organization, apply_log_group,
+    find_key and check_use.
     Source: CloudTrail API Reference, CreateTrail.
     """
     name = params["Name"]
@@ -112,6 +114,7 @@ def create_trail(ctx: Context, params: "CreateTrailRequestTypeDef") -> dict[str,
     _check_quota(ctx, trail)
     apply_topic(ctx, trail, owner, {"SnsTopicName": "", **params})
     apply_log_group(ctx, trail, owner, params)
+    _apply_key(ctx, trail, params)
     put_trail(ctx, trail)
     keep_tags(ctx, trail["TrailARN"], tags)
     return _answer(trail)
@@ -134,7 +137,7 @@ def _new_trail(ctx: Context, name: str, owner: str) -> Doc:
     }
 
 
-@operation(prepare=check_bucket)
+@operation(prepare=check_places)
 def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str, Any]:
     """Change the settings that are given, from the next event on; only in the home region.
 
@@ -156,6 +159,7 @@ def update_trail(ctx: Context, params: "UpdateTrailRequestTypeDef") -> dict[str,
         _check_quota(ctx, trail)
     apply_topic(ctx, trail, owner_of(trail), params)
     apply_log_group(ctx, trail, owner_of(trail), params)
+    _apply_key(ctx, trail, params)
     put_trail(ctx, trail)
     if trail["_Logging"]:
         renew_span(ctx.tx, trail, owner_of(trail), ctx.next_seq())
@@ -208,9 +212,6 @@ def list_trails(ctx: Context, params: "ListTrailsRequestTypeDef") -> dict[str, A
 
 def _check_settings(ctx: Context, params: Any) -> None:
     """Check what CreateTrail and UpdateTrail have in common: first the parameters alone, then the bucket."""
-    for member, what in NOT_SERVED.items():
-        if params.get(member):
-            raise UnsupportedOperationException(f"{member}: {what} is not served by this version.")
     if params.get("S3KeyPrefix"):
         check_prefix(params["S3KeyPrefix"])
     check_topic_name(params)
@@ -269,6 +270,13 @@ def _apply(trail: Doc, params: Any) -> None:
         trail["LogFileValidationEnabled"] = params["EnableLogFileValidation"]
     if not trail.get("S3KeyPrefix"):
         trail.pop("S3KeyPrefix", None)
+
+
+def _apply_key(ctx: Context, trail: Doc, params: Any) -> None:
+    """Let a trail's files be encrypted with the key that was found, or with none for an empty name."""
+    if "KmsKeyId" in params:
+        trail.pop("KmsKeyId", None)
+        trail |= {"KmsKeyId": ctx.prepared} if ctx.prepared else {}
 
 
 def _answer(trail: Doc) -> dict[str, Any]:

@@ -5,15 +5,18 @@ Source: Smithy, AWS JSON 1.1 protocol; Signature Version 4.
 
 import http.client
 import ssl
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from apitrail.clock import Clock
-from apitrail.errors import SinkError
+from apitrail.errors import SettingsError, SinkError
 from apitrail.identity.credentials import Credential
+from apitrail.identity.principal import Principal
 from apitrail.identity.signer import sign_headers
+from apitrail.settings import Events, Kms, Logs
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
@@ -68,6 +71,19 @@ class Endpoint:
             return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
         context = ssl.create_default_context()
         return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
+
+
+def open_endpoint(section: Logs | Events | Kms, name: str, service: str, target: str, clock: Clock) -> Endpoint | None:
+    """Return the endpoint of a section of the settings, by its name, or None when none is configured. Raises: SettingsError."""
+    if not section.endpoint:
+        return None
+    try:
+        secret = Path(section.secret_key_file).read_text().strip() if section.secret_key_file else ""
+    except OSError as error:
+        raise SettingsError(str(error), where=f"{name}.secret_key_file") from error
+    principal = Principal("AWSService", "", "", "cloudtrail.amazonaws.com")
+    credential = Credential(section.access_key, secret, principal)
+    return Endpoint(section.endpoint, credential, service, target, clock, section.timeout_s)
 
 
 def _decoded(text: bytes) -> dict[str, Any]:

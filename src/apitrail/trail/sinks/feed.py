@@ -7,20 +7,17 @@ lanes wait in the journal; nothing else waits for them.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from apitrail.clock import Clock
-from apitrail.errors import SettingsError, SinkError
-from apitrail.identity.credentials import Credential
-from apitrail.identity.principal import Principal
+from apitrail.errors import SinkError
 from apitrail.settings import Events, Logs, Settings
 from apitrail.store import journal
 from apitrail.store.database import Database, Row, Tx
 from apitrail.trail.follow import Want
 from apitrail.trail.seal import tidy
 from apitrail.trail.sinks import Item, Sink, events, logs
-from apitrail.trail.sinks.endpoint import Endpoint
+from apitrail.trail.sinks.endpoint import Endpoint, open_endpoint
 from apitrail.trail.sinks.events import EventsSink
 from apitrail.trail.sinks.logs import LogsSink, stream_name
 from apitrail.trail.trails import EVENTS_FOLLOWER, Span, logs_follower, spans_of
@@ -161,15 +158,7 @@ def make_bus(settings: Settings, clock: Clock) -> Endpoint | None:
 
 def make_endpoint(kind: Kind, section: Logs | Events, clock: Clock) -> Endpoint | None:
     """Return the endpoint of a kind of sink, or None when none is configured. Raises: SettingsError."""
-    if not section.endpoint:
-        return None
-    try:
-        secret = Path(section.secret_key_file).read_text().strip() if section.secret_key_file else ""
-    except OSError as error:
-        raise SettingsError(str(error), where=f"{kind.name}.secret_key_file") from error
-    principal = Principal("AWSService", "", "", "cloudtrail.amazonaws.com")
-    credential = Credential(section.access_key, secret, principal)
-    return Endpoint(section.endpoint, credential, kind.service, kind.target, clock, section.timeout_s)
+    return open_endpoint(section, kind.name, kind.service, kind.target, clock)
 
 
 def next_batch(tx: Tx, lane: Lane) -> Batch | None:

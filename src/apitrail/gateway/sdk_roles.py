@@ -5,7 +5,7 @@ The call of STS is recorded like any other that GameLift makes for a user. Sourc
 
 from typing import Any
 
-from apitrail.gateway.own import service_principal
+from apitrail.identity.principal import Principal
 from apitrail.services.gamelift.collections import FLEETS
 from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.sdk_actions import Caller
@@ -39,7 +39,7 @@ async def role_credentials(
     if said.RoleArn != role:
         raise InvalidRequestException(f"RoleArn must be the role of fleet {caller.fleet_id}, {role}.")
     name = said.RoleSessionName or f"{caller.fleet_id}-{caller.compute_name}"[:NAME_MAX]
-    principal = service_principal(SERVICE, key.account, runtime.clock.now(), runtime.ids)
+    principal = Principal("AWSService", key.account, "", SERVICE, invoked_by=SERVICE)
     params = {"RoleArn": role, "RoleSessionName": name}
     answer = await runtime.call(principal, key.region, "sts", "AssumeRole", params, SERVICE)
     user, credentials = answer["AssumedRoleUser"], answer["Credentials"]

@@ -150,9 +150,11 @@ class FolderFiles:
             write_all(descriptor, body)
             etag = facts.etag or hashlib.md5(body, usedforsecurity=False).hexdigest()
             state = self._state_of_bucket()
-            facts = state.retained(facts, self._clock.now())
             version = state.version_for(encoded, descriptor)
-            return self._install(encoded, path, descriptor, replace(facts, etag=etag, version=version))
+            if version and (there := self._head(encoded)) is not None and _is_same(there, replace(facts, etag=etag)):
+                return there  # a put that is repeated makes no second version
+            facts = state.retained(replace(facts, etag=etag, version=version), self._clock.now())
+            return self._install(encoded, path, descriptor, facts)
 
     def _put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         encoded = check_key(key)
@@ -565,6 +567,17 @@ class FolderFiles:
         with self._writing(), self._temporary() as (_, descriptor):
             write_all(descriptor, b"apitrail")
             os.fsync(descriptor)
+
+
+def _is_same(there: ObjectInfo, facts: Facts) -> bool:
+    """Return whether a version has the bytes and the headers of one that is about to be put."""
+    kept = there.facts
+    return bool(kept.version) and (there.etag, kept.content_type, kept.content_encoding, kept.metadata) == (
+        facts.etag,
+        facts.content_type,
+        facts.content_encoding,
+        facts.metadata,
+    )
 
 
 def _identity(state: os.stat_result | None) -> tuple[int, int, int] | None:

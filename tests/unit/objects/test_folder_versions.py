@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from apitrail.clock import VirtualClock
 from apitrail.errors import SinkError
 from apitrail.objects import tree
 from apitrail.objects.bucket import Facts, VersionPage
@@ -156,6 +157,32 @@ def test_whoever_delivers_into_the_folder_makes_versions_where_they_are_on(bucke
     run(bucket.configure(BucketState("Suspended")))
     run(bucket.put("k", b"3", content_type="text/plain"))
     assert [one[1] for one in versions(bucket)] == ["", found[0][1], found[1][1]]
+
+
+def test_a_delivery_that_is_repeated_makes_no_second_version(bucket: FolderBucket) -> None:
+    run(bucket.put("k", b"1", content_type="text/plain"))
+    run(bucket.configure(BucketState("Enabled", "COMPLIANCE", 1)))
+    first = run(bucket.put("k", b"1", content_type="text/plain"))
+    again = run(bucket.put("k", b"1", content_type="text/plain"))
+    assert (again.facts, bool(first.facts.version)) == (first.facts, True)
+    assert len(run(bucket.list_versions()).versions) == 2
+    run(bucket.put("k", b"1", content_type="text/html"))
+    run(bucket.put("k", b"2", content_type="text/html"))
+    assert len(run(bucket.list_versions()).versions) == 4
+
+
+def test_a_locked_version_stays_until_its_time_and_not_longer(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    bucket = FolderBucket(tmp_path / "bucket", clock)
+    run(bucket.configure(BucketState("Enabled", "GOVERNANCE", 1)))
+    kept, other = (run(bucket.put("k", body, content_type="text/plain")).facts.version for body in (b"1", b"2"))
+    assert not run(bucket.delete_version("k", kept))
+    assert run(bucket.delete_version("k", other, bypass=True))
+    clock.advance(86_399)
+    assert not run(bucket.delete_version("k", kept))
+    clock.advance(1)
+    assert run(bucket.delete_version("k", kept))
+    assert run(bucket.list_versions()).versions == []
 
 
 def test_a_file_edited_by_hand_is_kept_when_it_is_replaced(bucket: FolderBucket) -> None:

@@ -1,5 +1,6 @@
 """Random updates, sizes, sessions and waits: whatever happens to a container fleet, it comes to rest as its settings say."""
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from container_scenes import active_fleet, defined, deployment, game_server, gro
 from apitrail.errors import ServiceError
 from apitrail.testing import Stage
 
+SEEDS = 60 if os.environ.get("APITRAIL_SOAK") == "1" else 2
 STEPS = 40
 FAILS = [{"Name": "APITRAIL_FAIL_DEPLOYMENT", "Value": "1"}]
 NAMES = ("game-group", "other", "bad")
@@ -80,7 +82,7 @@ class Walk:
         self.stage.call("UpdateContainerFleet", FleetId=self.fleet["FleetId"], **params)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_fleet_comes_to_rest_as_its_settings_say(tmp_path: Path, seed: int) -> None:
     with Stage(tmp_path, seed=seed) as stage:
         walk = Walk(stage, seed)

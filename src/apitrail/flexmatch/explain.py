@@ -217,13 +217,17 @@ def _summary(
         return "A match is possible; the next pass can propose it."
     worst = max(refusals, key=lambda name: refusals[name].count, default=None)
     if missing and worst is not None and refusals[worst].count:
-        return f"{missing} more players are needed; rule {worst} refuses {refusals[worst].count} of the other tickets."
+        return f"{_needed(missing)}; rule {worst} refuses {refusals[worst].count} of the other tickets."
     if missing:
-        return f"{missing} more players are needed."
+        return f"{_needed(missing)}."
     failing = max(counts.values(), key=lambda count: count.failed, default=None)
     if failing is not None and failing.failed:
         return f"Enough players wait, but rule {failing.rule} failed in {failing.failed} trial matches."
     return "Enough players wait, but their parties do not fit into the teams."
+
+
+def _needed(count: int) -> str:
+    return "1 more player is needed" if count == 1 else f"{count} more players are needed"
 
 
 def _lacks(check: Check, party: Party, team: int) -> bool:

@@ -2,15 +2,15 @@
 
 A pass takes those who may be in a match that was not possible before: newcomers, whoever has come to another level, and all
 who could play with one of these. Each of them is the anchor once, in order of age; who turns out to be part of no match is
-left out for the rest of the pass. So passes cost little while nothing changes. A pass ends with its time and the
-next one goes on there. The same additions, removals and times give the same proposals, as long as no pass runs out of time.
+left out until something near it changes. A search that is given up is tried again after all others, once for each time that the
+pool has changed. So passes cost little while nothing changes. A pass ends with its time and the next one goes on
+there. The same additions, removals and times give the same proposals, as long as no pass runs out of time.
 """
 
 import hashlib
 import heapq
 from collections import deque
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 from apitrail.flexmatch.finder import Finder, rule_counts
@@ -32,7 +32,7 @@ DUE_SHARE = 4
 BACKFILL_RANKS = {"high": 0, "normal": 1, "low": 2}
 
 Partition = tuple[Any, ...]
-by_turn = attrgetter("turn")
+Turn = tuple[tuple[int, float, str], int, Waiting]
 
 
 class Pool:
@@ -55,10 +55,11 @@ class Pool:
         self._shelves: dict[Partition, Shelf] = {}
         self._touched: dict[Partition, None] = {}
         self._fresh: dict[str, Waiting] = {}
-        self._due: dict[str, Waiting] = {}
         self._changes: list[tuple[float, str]] = []
-        self._queue: deque[Waiting] = deque()
-        self._is_changed = self._has_proposed = self._has_given_up = False
+        self._queue: list[Turn] = []
+        self._marks = 0
+        self._given_up: deque[Waiting] = deque()
+        self._retries = 0
         self._locations_max = LOCATIONS_SPARE
 
     def __len__(self) -> int:
@@ -73,14 +74,14 @@ class Pool:
         self._take_in(ticket)
         if len(self._plans.plans) > 1:
             heapq.heappush(self._changes, (ticket.started_at + self._plans.thresholds[1], ticket.id))
-        self._is_changed = True
+        self._retries = len(self._given_up)
 
     def remove(self, ticket_id: str) -> None:
         """Forget a ticket, if it waits."""
         waiting = self._waiting.get(ticket_id)
         if waiting is not None:
             self._let_go(waiting)
-            self._is_changed = True
+            self._retries = len(self._given_up)
 
     def run(self, now: float, budget_s: float = INFINITE) -> list[Proposal]:
         """Make one pass and return its proposals; the tickets in them have left the pool.
@@ -90,27 +91,24 @@ class Pool:
         """
         is_over = self._limit(budget_s)
         self._settle(now)
-        if not self._queue and self._is_changed:
-            self._begin_round()
         proposals: list[Proposal] = []
         is_first = True
-        while self._queue:
-            anchor = self._queue[0]
-            if anchor.due and not anchor.gone:
-                if not is_first and is_over():
-                    return proposals
-                effort = self._effort(anchor, is_over)
-                proposal = self._finder.find(anchor, self._shelves.get(anchor.partition), effort)
-                if proposal is not None:
-                    proposals.append(proposal)
-                    self._leave(proposal)
-                elif effort.late and not is_first:
-                    return proposals
-                else:
-                    self._note_failure(anchor, effort)
-                is_first = False
-            self._queue.popleft()
-        self._is_changed = self._is_changed or (self._has_proposed and self._has_given_up)
+        while (anchor := self._next()) is not None:
+            if not is_first and is_over():
+                break
+            effort = self._effort(anchor, is_over)
+            proposal = self._finder.find(anchor, self._shelves.get(anchor.partition), effort)
+            if effort.late and proposal is None and not is_first:
+                break
+            is_first = False
+            self._take_off(anchor)
+            if proposal is None:
+                self._note_failure(anchor, effort)
+            else:
+                proposals.append(proposal)
+                self._leave(proposal)
+        if proposals:
+            self._retries = len(self._given_up)
         return proposals
 
     def next_change(self, now: float) -> float | None:
@@ -118,7 +116,7 @@ class Pool:
 
         None: never.
         """
-        if self._is_changed or self._queue:
+        if self._fresh or self._next() is not None:
             return now
         while self._changes and self._changes[0][1] not in self._waiting:
             heapq.heappop(self._changes)
@@ -146,13 +144,11 @@ class Pool:
         waiting.gone = True
         del self._waiting[ticket_id]
         self._fresh.pop(ticket_id, None)
-        self._due.pop(ticket_id, None)
         if self._backfills.pop(ticket_id, None) is None:
             self._shelves[waiting.partition].drop()
             self._touched[waiting.partition] = None
 
     def _leave(self, proposal: Proposal) -> None:
-        self._has_proposed = True
         for ticket_id in proposal.tickets:
             self._let_go(self._waiting[ticket_id])
 
@@ -181,7 +177,7 @@ class Pool:
         if level != waiting.level:
             waiting.level = level
             self._fresh[ticket_id] = waiting
-            self._is_changed = True
+            self._retries = len(self._given_up)
         if level + 1 < len(thresholds):
             heapq.heappush(self._changes, (started + thresholds[level + 1], ticket_id))
 
@@ -213,12 +209,27 @@ class Pool:
     def _mark(self, waiting: Waiting) -> None:
         if not waiting.due:
             waiting.due = True
-            self._due[waiting.ticket.id] = waiting
+            self._marks += 1
+            heapq.heappush(self._queue, (waiting.turn, self._marks, waiting))
 
-    def _begin_round(self) -> None:
-        """Line up who is tried next: everybody who is due. Who becomes due meanwhile is tried in the round after it."""
-        self._is_changed = self._has_proposed = self._has_given_up = False
-        self._queue.extend(sorted(self._due.values(), key=by_turn))
+    def _next(self) -> Waiting | None:
+        """Return the anchor whose turn it is: the first who is due, then whoever was given up before the last change."""
+        while self._queue and self._queue[0][2].gone:
+            heapq.heappop(self._queue)
+        if self._queue:
+            return self._queue[0][2]
+        while self._retries and self._given_up and self._given_up[0].gone:
+            self._given_up.popleft()
+            self._retries -= 1
+        return self._given_up[0] if self._retries and self._given_up else None
+
+    def _take_off(self, anchor: Waiting) -> None:
+        """Take the anchor that `_next` returned out of its line."""
+        if self._queue:
+            heapq.heappop(self._queue)
+        else:
+            self._given_up.popleft()
+            self._retries -= 1
 
     def _effort(self, anchor: Waiting, is_over: Callable[[], bool]) -> Effort:
         counts = anchor.counts or [[0, 0] for _ in self._plans.rules.levels[0].rules]
@@ -229,10 +240,9 @@ class Pool:
         """Note that there is no match of an anchor until something changes near it, or that a search was given up."""
         if effort.left > 0 and not effort.late:
             anchor.due = False
-            del self._due[anchor.ticket.id]
             return
         anchor.in_vain += 1
-        self._has_given_up = True
+        self._given_up.append(anchor)
 
     def _chance(self, ticket_id: str) -> int | None:
         if self._seed is None:
@@ -249,9 +259,10 @@ class Pool:
 
     def _renew(self) -> None:
         """Give bits to locations anew, so that those that nobody reports any more cost nothing."""
-        known, self._queue = list(self._waiting.values()), deque()
-        for part in (self._waiting, self._backfills, self._shelves, self._touched, self._fresh, self._due):
+        known = list(self._waiting.values())
+        for part in (self._waiting, self._backfills, self._shelves, self._touched, self._fresh):
             part.clear()
+        self._queue, self._given_up, self._retries = [], deque(), 0
         self._finder.locations = Locations()
         for old in known:
             waiting = self._take_in(old.ticket)

@@ -191,3 +191,19 @@ def test_an_explanation_says_when_a_match_is_possible_now() -> None:
     told = explain(rules(rules=[CLOSE]), [ticket("a", skill=1), ticket("b", skill=2)], "a", NOW)
     assert told.match == ("a", "b")
     assert told.summary == "A match is possible; the next pass can propose it."
+
+
+def test_who_is_given_up_is_tried_again_after_newcomers_and_only_when_something_has_changed() -> None:
+    skills = [2.0**number for number in range(14)]
+    hopeless = [ticket(f"t{number:02}", at=NOW - 99 + number, skill=skill) for number, skill in enumerate(skills)]
+    pool = pool_of(rules(teams=teams(5, 5), rules=[FAIR]), *hopeless)
+    assert pool.run(NOW) == []
+    assert pool.next_change(NOW) is None
+    tried = sum(count.failed for count in pool.counts("t00"))
+    assert pool.run(NOW) == []
+    assert sum(count.failed for count in pool.counts("t00")) == tried > 0
+    pool.add(ticket("new", at=NOW, skill=3.0))
+    assert pool.next_change(NOW) == NOW
+    assert pool.run(NOW) == []
+    assert sum(count.failed for count in pool.counts("t00")) > tried
+    assert sum(count.failed for count in pool.counts("new")) > 0

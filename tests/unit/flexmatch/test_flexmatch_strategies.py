@@ -107,7 +107,7 @@ def test_an_explanation_tells_the_step_that_holds_and_the_next() -> None:
     found = explain(rule_set, waiting, "a", NOW + 12)
     assert (found.level, found.age_s, found.expands_at) == (1, 12, NOW + 30)
     assert (found.rules[0].refused, found.rules[0].nearest, found.rules[0].miss) == (1, "b", 17.5)
-    assert found.summary == "1 more players are needed; rule Close refuses 1 of the other tickets."
+    assert found.summary == "1 more player is needed; rule Close refuses 1 of the other tickets."
 
 
 def sort(kind: str, direction: str, attribute: str = "skill", **more: Any) -> dict[str, Any]:

@@ -226,6 +226,17 @@ def test_what_a_protected_session_holds_back_is_taken_back_when_it_has_ended(sta
     assert groups_of(stage, fleet) == (0, 2)
 
 
+def test_an_instance_that_starts_during_a_deployment_that_fails_is_replaced(stage: Stage) -> None:
+    fleet = active_fleet(stage)
+    failing(stage)
+    stage.call("UpdateFleetCapacity", FleetId=fleet["FleetId"], DesiredInstances=2, MaxSize=2)
+    update(stage, fleet, GameServerContainerGroupDefinitionName="bad")
+    stage.advance(6)
+    found = stage.call("ListCompute", FleetId=fleet["FleetId"])["ComputeList"]
+    arns = {item["GameServerContainerGroupDefinitionArn"] for item in found}
+    assert (len(found), arns) == (4, {fleet["GameServerContainerGroupDefinitionArn"]})
+
+
 def groups_of(stage: Stage, fleet: dict[str, Any]) -> tuple[int, int]:
     """Return how many groups in the home location have a session, and how many have none."""
     capacity = stage.call("DescribeFleetCapacity", FleetIds=[fleet["FleetId"]])["FleetCapacity"][0]

@@ -112,10 +112,11 @@ def take_instance_step(ctx: Context, doc: Doc) -> None:
     if instance["Status"] == "TERMINATING":
         INSTANCES(ctx).delete(instance["InstanceId"])
         return
-    _move(ctx, instance, "ACTIVE")
     fleet = FLEETS(ctx).get(instance["FleetId"])
     location = FLEET_LOCATIONS(ctx).get(location_id(instance["FleetId"], instance["Location"]))
     assert fleet is not None and location is not None, "a fleet outlives its instances"
+    instance["_Settings"] = fingerprint(fleet)  # it runs what the fleet says now, not when it was launched
+    _move(ctx, instance, "ACTIVE")
     processes.instance_started(ctx, fleet, instance["Location"], instance)
     if location["Status"] == "ACTIVATING":
         move_location(ctx, fleet, location, "ACTIVE")

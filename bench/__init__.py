@@ -6,6 +6,7 @@ processes.py  processes, their CPU time and memory
 server.py     our server, and the game sessions that calls go to
 bare.py unrecorded.py   what it is compared with: a bare server; the same server without its journal
 peers.py      other emulators, each in an environment of its own
+growth.py plot.py   calls on a store that grows, without sockets, and their picture
 events.py     synthetic events and journals full of them
 results.py    rows, tables, files
 """

@@ -55,7 +55,7 @@ def a1_cpu(rounds: int) -> list[Row]:
             "ms",
             [item.cpu_ms for item in measured],
             target=Target(CPU_MS_MAX),
-            beside=_beside(measured),
+            beside=seen_beside(measured),
         )
         for name, measured in seen.items()
     ]
@@ -115,7 +115,8 @@ def _rates(measured: list[Measured]) -> list[float]:
     return [item.rate for item in measured]
 
 
-def _beside(measured: list[Measured]) -> str:
+def seen_beside(measured: list[Measured]) -> str:
+    """Return what else a load showed: throughput, slow calls, and what the client cost."""
     rate, client = median(_rates(measured)), median(item.client_us for item in measured)
     p99 = 1000 * median(item.p99 for item in measured)
     return f"{rate:,.0f} calls/s, p99 {p99:.3g} ms, client {client:.0f} us CPU per call"
@@ -147,7 +148,10 @@ def _against_bare(rounds: int) -> list[Row]:
     name = "bare uvicorn (httptools, uvloop)"
     return [
         Row("A2", f"{kind}, {CALLERS} callers", "calls/s", _rates(seen[kind]), name, _rates(seen["bare"]), goal, beside)
-        for kind, goal, beside in (("reads", target, _beside(seen["reads"])), ("writes", None, _beside(seen["writes"])))
+        for kind, goal, beside in (
+            ("reads", target, seen_beside(seen["reads"])),
+            ("writes", None, seen_beside(seen["writes"])),
+        )
     ]
 
 
@@ -168,7 +172,7 @@ def _against_unrecorded(rounds: int) -> list[Row]:
     target = Target(UNRECORDED_SHARE, "ratio", at_least=True)
     what = f"writes, {CALLERS} callers"
     return [
-        Row("A2", what, "calls/s", _rates(ours), "no event built or written", _rates(theirs), target, _beside(ours))
+        Row("A2", what, "calls/s", _rates(ours), "no event built or written", _rates(theirs), target, seen_beside(ours))
     ]
 
 

@@ -29,8 +29,8 @@ POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "
 SESSIONS_PER_INSTANCE = 50
 PLAYERS_MAX = 200
 BUCKET = "audit"
-SETTINGS = {"gamelift.delay_scale": "0"}
-"""Fleets are active at once; everything else is as it comes."""
+SETTINGS = {"gamelift.delay_scale": "0", "gamelift.instances_max": "2000"}
+"""Fleets are active at once, and may be large; everything else is as it comes."""
 
 
 class Server:
@@ -124,31 +124,32 @@ async def _create(folder: FolderBucket, app: App) -> None:
 class Games:
     """A fleet with active game sessions, each with 200 player slots, and the requests to it.
 
-    A slot that nobody takes is free again after a minute. sessions: how many; players: how many slots that makes.
+    A slot that nobody takes is free again after a minute. sessions: how many. members: further parameters of the session
+    of a number. client: calls GameLift as the user that requests are signed by; signer makes such requests.
     """
 
-    def __init__(self, server: Server, sessions: int) -> None:
-        self._server = server
-        self._keys = server.make_user()
-        games = server.client("gamelift", self._keys)
-        self._fleet = _make_fleet(server.process, games, -(-sessions // SESSIONS_PER_INSTANCE))
+    def __init__(self, server: Server, sessions: int, members: Callable[[int], dict[str, Any]] | None = None) -> None:
+        keys = server.make_user()
+        games = self.client = server.client("gamelift", keys)
+        self.signer = server.signer("gamelift", keys)
+        self.fleet = make_fleet(server.process, games, -(-sessions // SESSIONS_PER_INSTANCE))
+        wanted = {"FleetId": self.fleet, "MaximumPlayerSessionCount": PLAYERS_MAX}
         self._sessions = [
-            games.create_game_session(FleetId=self._fleet, MaximumPlayerSessionCount=PLAYERS_MAX)["GameSession"]
-            for _ in range(sessions)
+            games.create_game_session(**wanted, **(members(number) if members else {}))["GameSession"]
+            for number in range(sessions)
         ]
         last = self._sessions[-1]["GameSessionId"]
         server.process.wait_until(lambda: _is_active(games, last))
 
     def reads(self) -> list[bytes]:
         """Return the signed request of DescribeFleetAttributes, as a list of one."""
-        signer = self._server.signer("gamelift", self._keys)
-        return [signer.request("describe_fleet_attributes", FleetIds=[self._fleet])]
+        return [self.signer.request("describe_fleet_attributes", FleetIds=[self.fleet])]
 
     def writes(self) -> list[bytes]:
         """Return a signed request of CreatePlayerSession for each game session."""
-        signer = self._server.signer("gamelift", self._keys)
+        request = self.signer.request
         return [
-            signer.request("create_player_session", GameSessionId=session["GameSessionId"], PlayerId=f"player-{number}")
+            request("create_player_session", GameSessionId=session["GameSessionId"], PlayerId=f"player-{number}")
             for number, session in enumerate(self._sessions)
         ]
 
@@ -158,7 +159,7 @@ class Games:
         return [request for write in self.writes() for request in (read, write)]
 
 
-def _make_fleet(process: Process, games: Any, instances: int) -> str:
+def make_fleet(process: Process, games: Any, instances: int) -> str:
     """Return the id of an active fleet with so many instances."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -176,8 +177,13 @@ def _make_fleet(process: Process, games: Any, instances: int) -> str:
         lambda: games.describe_fleet_attributes(FleetIds=[fleet])["FleetAttributes"][0]["Status"] == "ACTIVE"
     )
     games.update_fleet_capacity(FleetId=fleet, DesiredInstances=instances, MaxSize=instances)
-    process.wait_until(lambda: len(games.describe_instances(FleetId=fleet)["Instances"]) == instances)
+    process.wait_until(lambda: _active_instances(games, fleet) == instances)
     return str(fleet)
+
+
+def _active_instances(games: Any, fleet: str) -> int:
+    (capacity,) = games.describe_fleet_capacity(FleetIds=[fleet])["FleetCapacity"]
+    return int(capacity["InstanceCounts"]["ACTIVE"])
 
 
 def _is_active(games: Any, session: str) -> bool:

@@ -17,11 +17,8 @@ from bench import ROOT, WORK
 from bench.capture import a1_cpu, a1_peers, a2, a3
 from bench.delivery import a5
 from bench.history import a6
-<<<<<<< HEAD
-from bench.matching import c2
-=======
 from bench.launch_day import c1
->>>>>>> cad691b (Measure what the calls of a launch day cost and how their cost grows with what is there, with a picture (C1))
+from bench.matching import c2
 from bench.processes import Others
 from bench.results import Row, print_rows, write_json, write_page
 from bench.start import a4
@@ -35,11 +32,8 @@ FIGURES: dict[str, Measure] = {
     "A4": lambda asked: a4(asked.rounds),
     "A5": lambda asked: a5(asked.rounds),
     "A6": lambda asked: a6(asked.rounds),
-<<<<<<< HEAD
-    "C2": lambda asked: c2(asked.rounds),
-=======
     "C1": lambda asked: c1(asked.rounds, asked.page),
->>>>>>> cad691b (Measure what the calls of a launch day cost and how their cost grows with what is there, with a picture (C1))
+    "C2": lambda asked: c2(asked.rounds),
 }
 
 

@@ -8,6 +8,8 @@ bare.py unrecorded.py   what it is compared with: a bare server; the same server
 peers.py      other emulators, each in an environment of its own
 growth.py plot.py   calls on a store that grows, without sockets, and their picture
 events.py     synthetic events and journals full of them
+archive.py    a month of log files and digest files
+archive.py    a month of log files and digest files
 results.py    rows, tables, files
 """
 

@@ -20,8 +20,11 @@ from bench.history import a6
 from bench.launch_day import c1
 from bench.matching import c2
 from bench.processes import Others
+from bench.puts import b1
 from bench.results import Row, print_rows, write_json, write_page
 from bench.start import a4
+from bench.trails import b3
+from bench.verify import b2
 
 WIDTH = 200
 Measure = Callable[[argparse.Namespace], list[Row]]
@@ -32,6 +35,9 @@ FIGURES: dict[str, Measure] = {
     "A4": lambda asked: a4(asked.rounds),
     "A5": lambda asked: a5(asked.rounds),
     "A6": lambda asked: a6(asked.rounds),
+    "B1": lambda asked: b1(asked.rounds),
+    "B2": lambda asked: b2(asked.rounds),
+    "B3": lambda asked: b3(asked.rounds),
     "C1": lambda asked: c1(asked.rounds, asked.page),
     "C2": lambda asked: c2(asked.rounds),
 }

@@ -18,7 +18,7 @@ from apitrail.settings import Delivery
 from apitrail.store.database import Database, Tx
 from apitrail.telemetry import Metrics
 from apitrail.trail.entrance import Check, lets_in
-from apitrail.trail.follow import Follower, Seal, events_of
+from apitrail.trail.follow import Follower, Part, Seal, events_of, events_of_all
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
 from apitrail.trail.seal import LogFile, mark, note_failure, seal, waiting_files
 from apitrail.trail.trails import key_at
@@ -28,6 +28,8 @@ FILES_PER_TRAIL = 8
 SCAN_S = 1.0
 RETRY_S = 0.5
 BEHIND_FILES = 20
+SMALL_BYTES = 1024 * 1024
+TOGETHER_BYTES_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +125,38 @@ class Deliverer:
         trails: dict[str, list[LogFile]] = {}
         for file in files:
             trails.setdefault(file.trail, []).append(file)
-        behind = len(files) >= BEHIND_FILES
-        done = await asyncio.gather(*(self._put_trail(waiting, behind) for waiting in trails.values()))
+        method = self._method(len(files) >= BEHIND_FILES)
+        due = [waiting for trail, waiting in trails.items() if self._is_due(trail)]
+        done: list[int] = []
+        for group in groups_of(due):
+            ready = await self._together([waiting[0] for waiting in group], method)
+            done += await asyncio.gather(*(self._put_trail(waiting, method, ready) for waiting in group))
         return any(count == FILES_PER_TRAIL for count in done)
 
-    async def _put_trail(self, files: list[LogFile], behind: bool) -> int:
-        """Put the files of one trail until one fails; return how many were put."""
-        due, _ = self._retry.get(files[0].trail, (0.0, 0.0))
-        if self._clock.monotonic() < due:
-            return 0
+    async def _together(self, files: list[LogFile], method: Gzip) -> dict[int, Packed]:
+        """Return those files packed that are worth reading together, by id."""
+        small = [file for file in files if file.byte_count <= SMALL_BYTES]
+        if len(small) < 2:
+            return {}
+        return await self._database.read(lambda tx: pack_together(tx, small, method))
+
+    def _is_due(self, trail: str) -> bool:
+        """Return whether a trail does not wait after a failure."""
+        due, _ = self._retry.get(trail, (0.0, 0.0))
+        return self._clock.monotonic() >= due
+
+    async def _put_trail(self, files: list[LogFile], method: Gzip, ready: dict[int, Packed]) -> int:
+        """Put the files of one trail until one fails; return how many were put. ready: files packed already, by id."""
         for count, file in enumerate(files):
-            if not await self._put(file, behind):
+            if not await self._put(file, method, ready.pop(file.id, None)):
                 return count
         return len(files)
 
-    async def _put(self, file: LogFile, behind: bool) -> bool:
+    async def _put(self, file: LogFile, method: Gzip, packed: Packed | None) -> bool:
         try:
             await self._database.read(lambda tx: self._check(tx, file.trail, file.bucket, file.key))
-            packed = await self._database.read(lambda tx: pack(tx, file, self._method(behind)))
+            if packed is None:
+                packed = await self._database.read(lambda tx: pack(tx, file, method))
             key = await self._database.read(lambda tx: key_at(tx, file.trail, file.last_seq))
             await (self._bucket(file.bucket, key) if key else self._bucket(file.bucket)).put(
                 file.key, packed.body, content_type=CONTENT_TYPE, content_encoding=CONTENT_ENCODING
@@ -169,11 +185,41 @@ class Deliverer:
         return self._settings.gzip
 
 
+def groups_of(trails: list[list[LogFile]]) -> list[list[list[LogFile]]]:
+    """Return trails with their files in groups whose first files, as far as they are small, are read together."""
+    groups: list[list[list[LogFile]]] = []
+    byte_count = TOGETHER_BYTES_MAX
+    for files in sorted(trails, key=lambda files: files[0].first_seq):
+        if byte_count >= TOGETHER_BYTES_MAX:
+            groups.append([])
+            byte_count = 0
+        groups[-1].append(files)
+        byte_count += files[0].byte_count if files[0].byte_count <= SMALL_BYTES else 0
+    return groups
+
+
+def pack_together(tx: Tx, files: list[LogFile], method: Gzip) -> dict[int, Packed]:
+    """Return the bytes of several sealed log files by their ids, as pack gives them, after one reading of the journal."""
+    parts = [
+        Part(f.trail, f.account, f.region, f.bucket, f.key, f.first_seq, f.last_seq, bool(f.insight)) for f in files
+    ]
+    events: list[list[bytes]] = [[] for _ in files]
+    times: list[list[int]] = [[] for _ in files]
+    for index, time, event in events_of_all(tx, parts):
+        events[index].append(event)
+        times[index].append(time)
+    return {file.id: _packed(file, render(own), at, method) for file, own, at in zip(files, events, times, strict=True)}
+
+
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
     where = (file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
     times: list[int] = []
     content = render(_noting(events_of(tx, *where, insight=bool(file.insight)), times))
+    return _packed(file, content, times, method)
+
+
+def _packed(file: LogFile, content: bytearray, times: list[int], method: Gzip) -> Packed:
     assert len(times) == file.event_count, f"{file.key}: {len(times)} events where {file.event_count} were sealed"
     return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), min(times), max(times))
 

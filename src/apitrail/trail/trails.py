@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apitrail.store import journal
-from apitrail.store.database import Tx
+from apitrail.store.database import Row, Tx
 from apitrail.store.resources import Collection, Doc, decode_doc, encode_doc
 
 TRAILS = Collection("cloudtrail/trail")
@@ -117,6 +117,11 @@ def key_at(tx: Tx, trail_arn: str, seq: int) -> str:
     """Return the key of KMS that a trail's log file with this event last is put with, empty for none."""
     spans = [span for span in spans_of(tx, trail_arn) if span.first <= seq]
     return spans[-1].kms_key if spans else ""
+
+
+def spans_version(tx: Tx) -> list[Row]:
+    """Return what differs whenever a span was added, changed or dropped: all rows as they are stored, which costs little."""
+    return tx.all("SELECT trail, from_seq, to_seq, config FROM trail_spans ORDER BY trail, from_seq")
 
 
 def drop_spans(tx: Tx, trail_arn: str, before_seq: int) -> None:

@@ -19,7 +19,8 @@ from apitrail.store import journal
 from apitrail.store.database import Tx
 from apitrail.store.sqlite import SqliteDatabase
 from apitrail.telemetry import Metrics
-from apitrail.trail.deliver import Deliverer
+from apitrail.trail.deliver import SMALL_BYTES, Deliverer, groups_of, pack, pack_together
+from apitrail.trail.seal import LogFile, waiting_files
 from apitrail.trail.status import region_status, trail_status
 from apitrail.trail.trails import TRAILS, close_span, open_span, renew_span, spans_of
 
@@ -346,3 +347,29 @@ def test_one_trails_missing_bucket_does_not_hold_up_another(tmp_path: Path) -> N
     scene.bucket = good
     assert scene.delivered() == [wanted]
     scene.close()
+
+
+def test_files_that_are_read_together_have_the_content_that_each_has_alone(scene: Scene) -> None:
+    for name, more in (("audit", {}), ("writes", {"_EventSelectors": [{"ReadWriteType": "WriteOnly"}]})):
+        trail = scene.trail(Name=name, TrailARN=ARN.replace("audit", name), IsMultiRegionTrail=True, **more)
+    for number in range(30):
+        scene.event(region=REGION if number % 3 else "eu-west-1", readOnly=bool(number % 2))
+    scene.write(lambda tx: renew_span(tx, {**trail, "_EventSelectors": None}, ACCOUNT, journal.last_seq(tx) + 1))
+    for number in range(10):
+        scene.event(readOnly=bool(number % 2))
+    scene.bucket.fail_before = 1000
+    scene.next_period()
+    files = scene.read(lambda tx: waiting_files(tx, 10))
+    assert len(files) == 4
+    together = scene.read(lambda tx: pack_together(tx, files, "libdeflate"))
+    assert together == {file.id: scene.read(lambda tx, file=file: pack(tx, file, "libdeflate")) for file in files}
+
+
+def test_trails_are_grouped_so_that_small_files_fit_into_memory_together() -> None:
+    def trail(number: int, byte_count: int) -> list[LogFile]:
+        return [LogFile(number, f"trail-{number}", ACCOUNT, REGION, "logs", "key", number, number, 1, byte_count)]
+
+    assert groups_of([]) == []
+    large = [trail(1, 10), trail(2, SMALL_BYTES + 1), trail(3, 10)]
+    assert groups_of(large) == [large]
+    assert [len(group) for group in groups_of([trail(n, SMALL_BYTES) for n in range(40)])] == [16, 16, 8]

@@ -1,0 +1,144 @@
+"""B2: `apitrail verify` on a month of a million events, beside the AWS CLI's validator and a bare loop over the same files."""
+
+import asyncio
+import hashlib
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from isal import igzip
+
+from apitrail.trail.digest import utc_text
+from bench.archive import END, HOURS, PLACES, START, Month, make_month, trail_arn
+from bench.results import Row, Target
+from bench.server import BUCKET, PRODUCT, Server
+
+AWS = Path(sys.executable).parent / "aws"
+TIMES_AWS = 20.0
+LOOP_SHARE = 0.70
+MB_MAX = 200.0
+JOBS = 2
+CHUNK = 100
+DIGESTS = HOURS * len(PLACES)
+
+
+class Run(NamedTuple):
+    """What a command took. cpu_s: with its children. mb: of the largest process."""
+
+    seconds: float
+    cpu_s: float
+    mb: float
+    said: str
+
+
+def run(command: Sequence[object], env: dict[str, str]) -> Run:
+    """Run a command that must succeed."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    timed = ["/usr/bin/env", sys.executable, "-c", WITH_MEMORY, *map(str, command)]
+    done = subprocess.run(timed, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-500:]
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, cpu, float(done.stderr.rpartition("KB ")[2]) * 1024 / 1e6, done.stdout)
+
+
+WITH_MEMORY = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+sys.stderr.write(f"KB {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
+sys.exit(code)
+"""
+
+
+def hash_all(paths: Sequence[str]) -> None:
+    """Read, inflate and hash files; nothing else."""
+    for path in paths:
+        hashlib.sha256(igzip.decompress(Path(path).read_bytes())).hexdigest()
+
+
+def bare_loop(folder: Path) -> float:
+    """Read, inflate and hash every file of the archive in two processes; return the seconds."""
+    began = time.perf_counter()
+    paths = [str(path) for path in folder.rglob("*.json.gz")]
+    with ProcessPoolExecutor(JOBS, get_context("fork")) as pool:
+        list(pool.map(hash_all, [paths[at : at + CHUNK] for at in range(0, len(paths), CHUNK)]))
+    return time.perf_counter() - began
+
+
+def b2(rounds: int) -> list[Row]:
+    """Measure verification. The AWS CLI takes minutes, so it runs once, on every account and region."""
+    made: list[Month] = []
+    with Server("b2", prepare=lambda data: made.append(make_month(data))) as server:
+        month, env = made[0], client_env(server)
+        aws = [run_aws(account, region, env) for account, region in PLACES]
+        words = (*PRODUCT, "verify", "--start", utc_text(START), "--end", utc_text(END), "--jobs", JOBS)
+        here = (*words, "--data", server.data, "--archive", month.folder)
+        ours, loop = [], []
+        for _ in range(rounds):
+            ours.append(run(here, env))
+            loop.append(bare_loop(month.folder / "AWSLogs"))
+        remote = run((*words, "--archive", f"s3://{BUCKET}"), env)
+        for one in (*ours, remote):
+            assert f"{DIGESTS}/{DIGESTS} digest files valid" in one.said
+        again = _again(month, env)
+    return [*_rows(ours, loop, aws, remote), *again]
+
+
+def client_env(server: Server) -> dict[str, str]:
+    """Return the environment of clients."""
+    key, secret = server.root
+    return {
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def run_aws(account: str, region: str, env: dict[str, str]) -> Run:
+    """Let the AWS CLI validate an account and region."""
+    words = ["cloudtrail", "validate-logs", "--trail-arn", trail_arn(account), "--s3-bucket", BUCKET]
+    words += ["--start-time", utc_text(START), "--end-time", utc_text(END), "--region", region]
+    done = run([AWS, *words], env)
+    assert f"{HOURS}/{HOURS} digest files valid" in done.said, done.said
+    return done
+
+
+def _again(month: Month, env: dict[str, str]) -> list[Row]:
+    """Verify with a state file, let one more hour come, and verify again: only what is new is read."""
+    state = month.data / "state"
+    words = (*PRODUCT, "verify", "--start", utc_text(START), "--jobs", JOBS, "--data", month.data)
+    words = (*words, "--archive", month.folder, "--state", state, "--end")
+    run((*words, utc_text(END)), env)
+    asyncio.run(month.one_more_hour())
+    done = run((*words, utc_text(END + 3600)), env)
+    (kept,) = re.findall(r"(\d+) of the log files were proved before", done.said) or ["?"]
+    beside = f"of {HOURS * len(PLACES) + 2000:,} files {kept} log files were not read again"
+    return [Row("B2", "again after one more hour, with --state", "s", [done.seconds], beside=beside)]
+
+
+def _rows(ours: Sequence[Run], loop: Sequence[float], aws: Sequence[Run], remote: Run) -> list[Row]:
+    seconds, their_s = [one.seconds for one in ours], sum(one.seconds for one in aws)
+    beside = f"{DIGESTS:,} digest files, 2,000 log files; CPU {ours[0].cpu_s:.1f} s, theirs {sum(one.cpu_s for one in aws):.0f} s"
+    peer = "aws cloudtrail validate-logs, 20 runs"
+    return [
+        Row("B2", "files/s, from the server's folder", "files/s", [16_400 / s for s in seconds], peer,
+            [16_400 / their_s] * len(seconds), Target(TIMES_AWS, "ratio", at_least=True), beside),
+        Row("B2", "files/s, through the server's S3", "files/s", [16_400 / remote.seconds], peer,
+            [16_400 / their_s], beside=f"CPU {remote.cpu_s:.1f} s; the server's own part is most of it"),
+        Row("B2", "files/s, from the server's folder", "files/s", [16_400 / s for s in seconds],
+            "bare read, gunzip and SHA-256, 2 processes", [16_400 / s for s in loop],
+            Target(LOOP_SHARE, "ratio", at_least=True)),
+        Row("B2", "memory of the largest process", "MB", [one.mb for one in ours], target=Target(MB_MAX)),
+    ]  # fmt: skip

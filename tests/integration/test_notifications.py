@@ -341,3 +341,19 @@ def test_the_old_one_liner_sets_up_bucket_topic_and_trail(server: Running) -> No
         lambda: (now := server.client("cloudtrail").get_trail_status(Name="old")).get("LatestNotificationTime") and now
     )
     assert status["IsLogging"]
+
+
+def test_the_old_one_liner_moves_a_trail_to_another_bucket_and_topic(server: Running) -> None:
+    trails = server.client("cloudtrail")
+    name = ("--name", "moving")
+    server.aws("cloudtrail", "create-subscription", *name, "--s3-new-bucket", "moving-1", "--sns-new-topic", "moving-1")
+    new = ("--s3-new-bucket", "moving-2", "--s3-prefix", "prod", "--sns-new-topic", "moving-2")
+    server.aws("cloudtrail", "update-subscription", *name, *new)
+    trail = trails.get_trail(Name="moving")["Trail"]
+    assert (trail["S3BucketName"], trail["S3KeyPrefix"]) == ("moving-2", "prod")
+    assert trail["SnsTopicARN"] == f"arn:aws:sns:{REGION}:{ACCOUNT}:moving-2"
+    assert trails.get_trail_status(Name="moving")["IsLogging"]
+    closed = ("--s3-use-bucket", "moving-1", "--s3-prefix", "elsewhere")
+    refused = server.aws("cloudtrail", "update-subscription", *name, *closed, check=False)
+    assert "InsufficientS3BucketPolicyException" in refused
+    assert trails.get_trail(Name="moving")["Trail"] == trail

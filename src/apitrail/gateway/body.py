@@ -30,13 +30,18 @@ class TooLarge(ServiceError):
     status = 413
 
 
+def too_large(limit: int) -> TooLarge:
+    """Return the error of a body above the bound of those that are decoded in memory."""
+    return TooLarge(f"The request body is larger than {limit} bytes.")
+
+
 async def read_body(chunks: Chunks, limit: int) -> bytes:
     """Return a whole body. Raises: TooLarge."""
     parts, size = [], 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise TooLarge(f"The request body is larger than {limit} bytes.")
+            raise too_large(limit)
         parts.append(chunk)
     return b"".join(parts)
 

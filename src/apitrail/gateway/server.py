@@ -1,10 +1,11 @@
 """The ASGI application: from the server's events to a request, and from an answer to bytes on the wire."""
 
+from asyncio import BaseTransport
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from apitrail.errors import ServiceError
-from apitrail.gateway.body import Staging, read_body, read_chunked
+from apitrail.gateway.body import Staging, read_body, read_chunked, too_large
 from apitrail.gateway.cors import preflight, with_cors
 from apitrail.gateway.own import OwnEndpoints
 from apitrail.gateway.pipeline import Arrival, Pipeline
@@ -60,6 +61,18 @@ class Server:
         self._metrics.seconds.observe(self._runtime.clock.monotonic() - began)
         await send_response(response, send, head_only=request.method == "HEAD")
 
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request that has its whole body in memory and is no object of S3, see whole.py."""
+        began = self._runtime.clock.monotonic()
+        arrival = self._pipeline.arrive(request)
+        limit = self._runtime.settings.server.body_bytes_max
+        if len(request.body) > limit:
+            response = self._pipeline.refuse(arrival, too_large(limit))
+        else:
+            response = await self._pipeline(arrival)
+        self._metrics.seconds.observe(self._runtime.clock.monotonic() - began)
+        return response
+
     async def _answer(self, head: HttpRequest, chunks: AsyncIterator[bytes]) -> HttpResponse:
         if head.method == "OPTIONS":
             return await preflight(self._runtime, head)
@@ -113,7 +126,12 @@ def _head(scope: Scope, receive: Receive) -> HttpRequest:
 def _tls(receive: Receive) -> TlsFacts | None:
     """Return what the connection's TLS object says; the server's request cycle holds the transport."""
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    facts = transport.get_extra_info("ssl_object") if transport is not None else None
+    return tls_facts(transport) if transport is not None else None
+
+
+def tls_facts(transport: BaseTransport) -> TlsFacts | None:
+    """Return what a connection's TLS object says, None for a connection without."""
+    facts = transport.get_extra_info("ssl_object")
     if facts is None:
         return None
     cipher = facts.cipher()
@@ -139,14 +157,20 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
             yield body
 
 
-async def send_response(response: HttpResponse, send: Send, *, head_only: bool = False) -> None:
-    """Send an answer; a stream goes out in pieces, and is closed whatever happens."""
+def with_length(response: HttpResponse) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer, with the length of its body where it may have one."""
     headers, stream = list(response.headers), response.stream
     length = stream.end - stream.start if stream is not None else len(response.body)
-    if not any(name == b"content-length" for name, _ in headers) and response.status not in BODILESS:
+    if response.status not in BODILESS and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", b"%d" % length))
+    return headers
+
+
+async def send_response(response: HttpResponse, send: Send, *, head_only: bool = False) -> None:
+    """Send an answer; a stream goes out in pieces, and is closed whatever happens."""
+    stream = response.stream
     try:
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.start", "status": response.status, "headers": with_length(response)})
         if stream is not None and not head_only:
             async for chunk in stream.chunks():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})

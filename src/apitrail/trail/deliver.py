@@ -7,7 +7,7 @@ and the mark comes after it. While a bucket is away, everything waits in the jou
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from apitrail.clock import Clock
@@ -224,8 +224,8 @@ def _packed(file: LogFile, content: bytearray, times: list[int], method: Gzip) -
     return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), min(times), max(times))
 
 
-def _noting(events: Iterable[tuple[int, bytes]], times: list[int]) -> Iterator[bytes]:
-    """Yield the events, and note their times."""
-    for time, event in events:
-        times.append(time)
-        yield event
+def _noting(pieces: Iterable[tuple[Sequence[int], Sequence[bytes]]], times: list[int]) -> Iterator[bytes]:
+    """Yield the events of each piece with commas between them, and note their times."""
+    for at, events in pieces:
+        times += at
+        yield b",".join(events)

@@ -50,7 +50,10 @@ def logfile_name(
 
 
 def render(events: Iterable[bytes]) -> bytearray:
-    """Return the content of a log file: one JSON object whose only key is `Records`. events: JSON, at least one."""
+    """Return the content of a log file: one JSON object whose only key is `Records`.
+
+    events: JSON, each one event or several with commas between them; at least one.
+    """
     content = bytearray(HEAD)
     for event in events:
         content += event

@@ -48,7 +48,7 @@ def test_a_ticket_that_waits_is_explained_rule_by_rule(door: Door) -> None:
     status, found = explained(door, "t-ana")
     assert (status, found["status"], found["configuration"], found["pool_size"]) == (200, "SEARCHING", "maker", 2)
     explanation = found["explanation"]
-    assert explanation["summary"] == "1 more players are needed; rule fair refuses 1 of the other tickets."
+    assert explanation["summary"] == "1 more player is needed; rule fair refuses 1 of the other tickets."
     (rule,) = explanation["rules"]
     assert (rule["rule"], rule["refused"], rule["nearest"], rule["miss"]) == ("fair", 1, "t-ben", 15.0)
 

@@ -29,6 +29,7 @@ from apitrail.objects.s3 import S3Bucket, S3Config
 from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
 from apitrail.services.deliveries import delivery_check
+from apitrail.services.host_orders import HostOrders
 from apitrail.services.iam.credentials import StoredCredentials, ensure_account
 from apitrail.services.identities import ACCOUNTS
 from apitrail.services.links import Links
@@ -59,6 +60,7 @@ from apitrail.wire.models import service_model
 from apitrail.wire.route import Router
 from apitrail.workers.game_events import SERVICE as GAMELIFT
 from apitrail.workers.game_events import GameEvents
+from apitrail.workers.hosting import Hosting
 from apitrail.workers.match_engine import ChildEngine, EngineGone, LocalEngine
 from apitrail.workers.matchmaking import Matchmaking
 from apitrail.workers.pruner import Pruner
@@ -98,6 +100,7 @@ class App:
         self.grown = Broadcast()
         self.arrivals = Arrivals()
         self.links = Links()
+        self.host_orders = HostOrders()
         self.stopping = False
         self.data_dir = Path(settings.data)
         self.staging_dir = self.data_dir / "staging"
@@ -154,6 +157,7 @@ class App:
             *make_feeds(self.database, self.settings, self.clock),
             Indexer(self.database, self.index),
             self.credentials,
+            Hosting(self),
             LifecycleWorker(self),
             Pruner(self.database, self.clock, self.settings.journal),
         ]

@@ -168,7 +168,8 @@ class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     """How GameLift behaves.
 
     delay_scale: factor on AWS's slow steps: 0 makes them immediate, 1 takes seconds for what takes AWS minutes.
-    Deadlines always run in full. run_processes: start real game servers; without it virtual ones answer at once.
+    Deadlines always run in full. run_processes: start the game servers of builds, see
+    hosting; without it nothing is executed, and virtual ones answer at once.
     instances_max: instances per type and location. lenient: give CreateBuild a default operating system.
     game_server_health_s: how long a FleetIQ game server may say nothing of its health before it is deregistered; 0: for ever.
     computes_max: registered computes per Anywhere fleet. sdk_connections_max: game servers connected at a time.
@@ -185,6 +186,32 @@ class GameLift(Struct, frozen=True, forbid_unknown_fields=True):
     sdk_tls_port: Port = 0
     sdk_scheme: Literal["ws", "wss"] = "ws"
     game_server_health_s: Share = 0.0
+
+
+class Hosting(Struct, frozen=True, forbid_unknown_fields=True):
+    """How real game servers of managed fleets run, with `gamelift.run_processes`, which needs a loopback address for the server.
+
+    folder: where builds and instances are; `hosts` in the data directory when it is empty. user: the account that they run as
+    when the server is root; it must be able to reach the folder. instances_max, processes_max: on this machine.
+    build_bytes_max, build_files_max: of a build, unpacked. install_timeout_s: for its install.sh. terminate_grace_s: how long
+    a process may take to end when it is told to. log_bytes_max: of what a process prints, and of a session's log.
+    open_files_max, file_bytes_max, memory_bytes_max (0: no limit): for each process. tasks_max: processes and threads of
+    user, if there is one (0: no limit).
+    """
+
+    folder: str = ""
+    user: str = ""
+    instances_max: Count = 4
+    processes_max: Count = 32
+    build_bytes_max: Count = 4 * 1024**3
+    build_files_max: Count = 20_000
+    install_timeout_s: Positive = 300.0
+    terminate_grace_s: Positive = 300.0
+    log_bytes_max: Count = 8 * 1024 * 1024
+    open_files_max: Count = 1024
+    file_bytes_max: Count = 1024**3
+    memory_bytes_max: Annotated[int, Meta(ge=0)] = 4 * 1024**3
+    tasks_max: Annotated[int, Meta(ge=0)] = 1024
 
 
 class Sns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -233,6 +260,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     events: Events = field(default_factory=Events)
     kms: Kms = field(default_factory=Kms)
     gamelift: GameLift = field(default_factory=GameLift)
+    hosting: Hosting = field(default_factory=Hosting)
     sns: Sns = field(default_factory=Sns)
     limits: Limits = field(default_factory=Limits)
 

@@ -11,6 +11,7 @@ from apitrail.ids import Ids
 from apitrail.objects.bucket import Bucket
 from apitrail.services.arrivals import Arrivals
 from apitrail.services.context import Context
+from apitrail.services.host_orders import HostOrders
 from apitrail.services.links import Links
 from apitrail.settings import Settings
 from apitrail.store.database import Database
@@ -21,7 +22,7 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    index: of the event history. arrivals: where long polls wait. links: connected game servers.
+    index: of the event history. arrivals: where long polls wait. links: connected game servers. host_orders: for the host.
     key: a secret of this store, for opaque tokens.
     data_dir: the data directory. staging_dir: for bodies that arrive.
     """
@@ -40,6 +41,8 @@ class Runtime(Protocol):
     def arrivals(self) -> Arrivals: ...
     @property
     def links(self) -> Links: ...
+    @property
+    def host_orders(self) -> HostOrders: ...
     @property
     def key(self) -> bytes: ...
     @property

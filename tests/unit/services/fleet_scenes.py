@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from host_scenes import make_active
+
 from apitrail.services.context import Context
 from apitrail.services.gamelift.arns import arn_of
 from apitrail.services.gamelift.collections import BUILDS
@@ -27,6 +29,7 @@ def put_build(stage: Stage, **members: Any) -> str:
             "OperatingSystem": "AMAZON_LINUX_2023",
             "ServerSdkVersion": "5.2.0",
             "CreationTime": ctx.now,
+            "_Storage": {"Bucket": "gamelift-builds-us-west-2", "Key": f"{ctx.account}/{build_id}"},
         }
         BUILDS(ctx).put(build_id, build | members)
         return build_id
@@ -56,7 +59,10 @@ def new_fleet(stage: Stage, **params: Any) -> str:
 def active_fleet(stage: Stage, **params: Any) -> str:
     """Create an EC2 fleet, wait until it is ACTIVE, and return its id."""
     fleet_id = new_fleet(stage, **params)
-    stage.advance(CREATION_S)
+    if stage.settings.gamelift.run_processes:
+        make_active(stage, fleet_id)
+    else:
+        stage.advance(CREATION_S)
     assert status_of(stage, fleet_id) == "ACTIVE"
     return fleet_id
 

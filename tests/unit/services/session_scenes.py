@@ -1,12 +1,10 @@
 """What tests of sessions begin with: game sessions in a given status, and processes that a test speaks for."""
 
-from pathlib import Path
 from typing import Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift import pool, processes
 from apitrail.services.gamelift.collections import GAME_SESSIONS, PROCESSES
-from apitrail.settings import GameLift, Settings
 from apitrail.testing import Stage
 
 COMPUTE = "desk-1"
@@ -80,11 +78,6 @@ def add_compute(stage: Stage, fleet_id: str, location: str, *process_ids: str) -
             processes.process_ready(ctx, fleet_id, COMPUTE, process_id, 9000 + number)
 
     stage.change(add)
-
-
-def real_processes(path: Path) -> Settings:
-    """Return settings under which instances have no virtual processes."""
-    return Settings(data=str(path), gamelift=GameLift(run_processes=True))
 
 
 def ready(stage: Stage, fleet_id: str, *process_ids: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fleet_scenes import HOME, LAUNCH, active_fleet, anywhere_fleet, fleet_of, new_fleet
+from host_scenes import real_processes
 from placement_scenes import (
     TOPIC_ARN,
     fleet_arn,
@@ -18,7 +19,7 @@ from placement_scenes import (
     told,
     told_types,
 )
-from session_scenes import add_compute, create, join, ready, real_processes, see
+from session_scenes import add_compute, create, join, ready, see
 from sns_scenes import QUEUE, bodies, deliver, make_queue
 
 from apitrail.services.gamelift import processes

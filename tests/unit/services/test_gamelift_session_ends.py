@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from fleet_scenes import active_fleet, anywhere_fleet, event_codes
+from fleet_scenes import LAUNCH, active_fleet, anywhere_fleet, event_codes
+from host_scenes import be_host, connect, processes_in, real_processes
 from placement_scenes import make_lobby, placed
 from session_scenes import (
     COMPUTE,
@@ -15,7 +16,6 @@ from session_scenes import (
     join,
     process_count,
     process_of,
-    real_processes,
     see,
     see_player,
 )
@@ -32,6 +32,7 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where the stages of many short scenes lie; waiting for a disk would make them slow."""
 
 PROCESS = "process-1"
+ONE = LAUNCH | {"ConcurrentExecutions": 1}
 DESK = "custom-desk"
 TICKET, BACKFILL = "ticket-1", "ticket-2"
 HEARTBEAT_S = 60
@@ -84,25 +85,34 @@ class Scene:
             self.fleet_id, self.location, self.host = anywhere_fleet(stage), DESK, COMPUTE
             add_compute(stage, self.fleet_id, DESK)
         else:
-            self.fleet_id = active_fleet(stage)
+            self.fleet_id = active_fleet(stage, RuntimeConfiguration={"ServerProcesses": [ONE]})
             self.host = stage.call("DescribeInstances", FleetId=self.fleet_id)["Instances"][0]["InstanceId"]
         self.process_id = PROCESS
         if hosting == "virtual":
             self.process_id = stage.read(lambda ctx: PROCESSES(ctx).all()[0].id)
+        elif hosting == "managed":
+            self.process_id = self._launched()
+            connect(stage, self.process_id)
         else:
             stage.change(lambda ctx: process_life.process_connected(ctx, self.fleet_id, self.host, PROCESS))
         self.count = process_count(stage, self.fleet_id)
         self.seen = len(event_codes(stage, self.fleet_id))
+
+    def _launched(self) -> str:
+        """Wait until the host was told to start a process, and return its id."""
+        be_host(self.stage, 5)
+        (process_id,) = processes_in(self.stage, self.fleet_id, "LAUNCHED")
+        return process_id
 
     def go_to(self, stage: str) -> None:
         """Bring the process to a stage."""
         if stage == "CONNECTED":
             return
         if self.hosting != "virtual":
-            self.stage.change(lambda ctx: process_life.process_activated(ctx, PROCESS, 9000))
+            self.stage.change(lambda ctx: process_life.process_activated(ctx, self.process_id, 9000))
             self.report(healthy=True)
         if stage == "ENDING":
-            self.stage.change(lambda ctx: process_life.process_ending(ctx, PROCESS))
+            self.stage.change(lambda ctx: process_life.process_ending(ctx, self.process_id))
         if stage in ("READY", "ENDING"):
             return
         self._match()
@@ -173,7 +183,7 @@ class Scene:
             self.stage.call("TerminateGameSession", **params)
 
     def report(self, *, healthy: bool) -> None:
-        self.stage.change(lambda ctx: process_life.process_reported(ctx, PROCESS, healthy=healthy))
+        self.stage.change(lambda ctx: process_life.process_reported(ctx, self.process_id, healthy=healthy))
 
     def is_there(self) -> bool:
         return self.stage.read(lambda ctx: PROCESSES(ctx).has(self.process_id))
@@ -186,15 +196,15 @@ class Scene:
                 self.report(healthy=True)
 
     def end_itself(self) -> None:
-        self.stage.change(lambda ctx: process_life.process_ending(ctx, PROCESS))
+        self.stage.change(lambda ctx: process_life.process_ending(ctx, self.process_id))
         self.exit()
 
     def exit(self) -> None:
-        self.stage.change(lambda ctx: process_life.process_exited(ctx, PROCESS))
+        self.stage.change(lambda ctx: process_life.process_exited(ctx, self.process_id))
 
     def stay_away(self) -> None:
         self.stage.advance(1)
-        self.stage.change(lambda ctx: process_life.connection_lost(ctx, PROCESS))
+        self.stage.change(lambda ctx: process_life.connection_lost(ctx, self.process_id))
         self.stage.advance(300, step=100)
 
     def fall_ill(self) -> None:
@@ -251,6 +261,9 @@ DEEDS: Mapping[str, Callable[[Scene], None]] = {
     "does not exit": lambda scene: scene.stage.advance(30, step=30),
     "five minutes pass": lambda scene: scene.live_on(300),
     "host stopped": Scene.stop_host,
+    "host stopped, ends itself": lambda scene: (scene.stop_host(), scene.end_itself())[-1],
+    "host stopped, exits": lambda scene: (scene.stop_host(), scene.exit())[-1],
+    "host stopped, stays": lambda scene: (scene.stop_host(), scene.live_on(300))[-1],
     "host interrupted": lambda scene: scene.stop_host("INTERRUPTED"),
     "TRIGGER_ON_PROCESS_TERMINATE": lambda scene: scene.terminate("TRIGGER_ON_PROCESS_TERMINATE"),
     "FORCE_TERMINATE": lambda scene: scene.terminate("FORCE_TERMINATE"),
@@ -258,7 +271,7 @@ DEEDS: Mapping[str, Callable[[Scene], None]] = {
 
 
 def settings_of(row: Row, path: Path) -> Settings | None:
-    return real_processes(path) if row.hosting == "managed" else None
+    return real_processes(path, processes_max=1) if row.hosting == "managed" else None
 
 
 def name_of(row: Row) -> str:

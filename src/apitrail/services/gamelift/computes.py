@@ -23,7 +23,6 @@ from apitrail.services.gamelift.errors import (
 from apitrail.services.gamelift.fleets_access import find_fleet, find_location, get_fleet, is_anywhere
 from apitrail.services.gamelift.pages import page_of
 from apitrail.services.gamelift.process_facts import host_id_of
-from apitrail.services.gamelift.sessions import GRACE_S
 from apitrail.services.operation import operation, timer
 from apitrail.store.resources import Doc
 
@@ -126,7 +125,7 @@ def end_computes_in(ctx: Context, fleet_id: str, location: str) -> None:
 def compute_ends(ctx: Context, doc: Doc) -> None:
     """Remove a compute of a location that is being deleted, and tell its processes to end."""
     for entry in PROCESSES(ctx).find("HostId", host_id_of(doc["FleetId"], doc["ComputeName"])):
-        process_messages.terminate_process(ctx, entry.doc, GRACE_S)
+        process_messages.terminate_process(ctx, entry.doc, ctx.settings.hosting.terminate_grace_s)
     end_compute(ctx, doc["FleetId"], doc["ComputeName"])
 
 

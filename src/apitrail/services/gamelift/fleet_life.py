@@ -29,7 +29,10 @@ from apitrail.services.gamelift.fleets_access import (
     locations_of,
     source_of,
 )
-from apitrail.services.gamelift.instances import follow_desired, stop_all
+from apitrail.services.gamelift.hosted_activation import launch_first
+from apitrail.services.gamelift.hosted_builds import build_problem, prepare_build, waits_for_build
+from apitrail.services.gamelift.hosted_folders import fleet_gone
+from apitrail.services.gamelift.instances import has_instances, stop_all
 from apitrail.services.gamelift.peering_connections import connect_new_fleet, drop_connections
 from apitrail.services.gamelift.scaling_watch import drop_policies, watch_location
 from apitrail.services.gamelift.states import GONE
@@ -113,6 +116,8 @@ def take_location_step(ctx: Context, doc: Doc) -> None:
         return
     step = location_machine(fleet).timed(location["Status"])
     assert step is not None
+    if step.target in WAITS_FOR and WAITS_FOR[step.target](ctx, fleet, location):
+        return
     if step.target == GONE:
         FLEET_LOCATIONS(ctx).delete(location_id(doc["FleetId"], doc["Location"]))
         return
@@ -128,7 +133,9 @@ def take_location_step(ctx: Context, doc: Doc) -> None:
 
 
 def _source_problem(ctx: Context, fleet: Doc) -> tuple[str, str] | None:
-    """Return the event that says why the build or script cannot be fetched, or None."""
+    """Return the event that says why the build or script cannot be fetched or installed, or None."""
+    if problem := build_problem(ctx, fleet, at_launch_paths=False):
+        return problem
     if has_source(ctx, fleet):
         return None
     text = f"{source_of(fleet)} could not be downloaded for fleet {fleet['FleetId']}: it was deleted"
@@ -140,6 +147,8 @@ def _launch_problem(ctx: Context, fleet: Doc) -> tuple[str, str] | None:
 
     Inferred: one path that can be found is enough, since the event's description says `if any listed launch path exists`.
     """
+    if problem := build_problem(ctx, fleet, at_launch_paths=True):
+        return problem
     paths = [entry["LaunchPath"] for entry in fleet["_RuntimeConfiguration"]["ServerProcesses"]]
     if any(path.lower().startswith(LAUNCH_ROOTS) for path in paths):
         return None
@@ -149,7 +158,7 @@ def _launch_problem(ctx: Context, fleet: Doc) -> tuple[str, str] | None:
 def _launch_first(ctx: Context, fleet: Doc, location: Doc) -> None:
     """Launch the first instances of a location; those of a container fleet are launched by its deployment."""
     if not is_container(fleet):
-        follow_desired(ctx, fleet, location)
+        launch_first(ctx, fleet, location)
 
 
 def _finish(ctx: Context, fleet: Doc, location: Doc | None = None) -> None:
@@ -160,6 +169,7 @@ def _finish(ctx: Context, fleet: Doc, location: Doc | None = None) -> None:
         if is_container(fleet):
             _forget(ctx, fleet)
             return
+        fleet_gone(ctx, fleet["FleetId"])
         fleet["TerminationTime"] = ctx.now
         move_fleet(ctx, fleet, "TERMINATED")
 
@@ -182,7 +192,14 @@ CHECKS: Mapping[str, Callable[[Context, Doc], tuple[str, str] | None]] = {
 }
 """What must be so before a location of an EC2 fleet enters a state; an answer is the event of the failure."""
 
+WAITS_FOR: Mapping[str, Callable[[Context, Doc, Doc], bool]] = {
+    "VALIDATING": waits_for_build,
+    "TERMINATED": has_instances,
+}
+"""What keeps a location of a hosted fleet from entering a state; what ends that has the step taken again."""
+
 FOLLOWED_BY: Mapping[str, Callable[[Context, Doc, Doc], None]] = {
+    "DOWNLOADING": prepare_build,
     "ACTIVATING": _launch_first,
     "TERMINATED": _finish,
 }

@@ -57,12 +57,14 @@ def location_machine(fleet: Doc) -> Machine:
 def move_fleet(ctx: Context, fleet: Doc, target: str) -> None:
     """Take a fleet to another state, store it and plan the step that follows by itself, if any.
 
-    A new fleet has no Status before.
+    A new fleet has no Status before. Events that were told earlier (`_Told`) are not told again.
     """
     step = fleet_machine(fleet).step(fleet.get("Status", GONE), target)
     _enter(ctx, fleet, target)
     put_fleet(ctx, fleet)
     for code in step.events:
+        if code in fleet.get("_Told", ()):
+            continue
         text = FLEET_TEXTS.get(code, FLEET_TEXT)
         add_event(ctx, fleet["FleetId"], code, text.format(fleet=fleet["FleetId"], status=target))
     _say_open(ctx, fleet["FleetId"], target)

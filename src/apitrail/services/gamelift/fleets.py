@@ -253,6 +253,7 @@ def _ec2_fleet(ctx: Context, params: Params) -> Doc:
         "ComputeType": "EC2",
         "InstanceType": params["EC2InstanceType"],
         "_InboundPermissions": permissions,
+        "_Hosted": ctx.settings.gamelift.run_processes,
         "_Peer": _given(params, ("PeerVpcAwsAccountId", "PeerVpcId")),
     }
 

@@ -12,7 +12,7 @@ from apitrail.services.gamelift import processes
 from apitrail.services.gamelift.collections import FLEET_LOCATIONS, FLEETS, INSTANCES, joined
 from apitrail.services.gamelift.container_settings import fingerprint
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
-from apitrail.services.gamelift.fleet_steps import move_location
+from apitrail.services.gamelift.fleet_steps import LOCATION_STEP, move_location
 from apitrail.services.gamelift.fleets_access import (
     get_fleet,
     get_location,
@@ -21,6 +21,8 @@ from apitrail.services.gamelift.fleets_access import (
     location_id,
     put_location,
 )
+from apitrail.services.gamelift.hosted import INSTANCE_STEP, is_hosted, running_on
+from apitrail.services.gamelift.hosted_folders import begin_instance, instance_gone
 from apitrail.services.gamelift.pages import page_of
 from apitrail.services.gamelift.states import GONE, INSTANCE, delay
 from apitrail.services.operation import operation, timer
@@ -29,7 +31,6 @@ from apitrail.store.resources import Doc
 if TYPE_CHECKING:
     from mypy_boto3_gamelift.type_defs import DescribeInstancesInputTypeDef
 
-INSTANCE_STEP = "gamelift/instance-step"
 FOLLOW = "gamelift/follow-desired"
 RETRY_S = 60.0
 """How long a scale-in waits before it looks again for instances without protected sessions."""
@@ -92,7 +93,7 @@ def stop(ctx: Context, fleet: Doc, instance: Doc) -> None:
     """Begin to stop an instance; its sessions end."""
     was_active = instance["Status"] == "ACTIVE"
     _move(ctx, instance, "TERMINATING")
-    if was_active:
+    if was_active or is_hosted(ctx, fleet):
         processes.instance_stopped(ctx, fleet, instance["Location"], instance)
 
 
@@ -105,21 +106,57 @@ def stop_all(ctx: Context, fleet: Doc, location: Doc) -> None:
 
 @timer(INSTANCE_STEP)
 def take_instance_step(ctx: Context, doc: Doc) -> None:
-    """Take the step that an instance makes by itself: it gets ready, or it is gone."""
+    """Take the step that an instance makes by itself: it gets ready, or it is gone, when real processes have ended as well."""
     instance = INSTANCES(ctx).get(doc["InstanceId"])
     if instance is None or instance["Status"] != doc["Status"]:
         return
-    if instance["Status"] == "TERMINATING":
-        INSTANCES(ctx).delete(instance["InstanceId"])
-        return
     fleet = FLEETS(ctx).get(instance["FleetId"])
-    location = FLEET_LOCATIONS(ctx).get(location_id(instance["FleetId"], instance["Location"]))
-    assert fleet is not None and location is not None, "a fleet outlives its instances"
+    if instance["Status"] == "TERMINATING":
+        _remove(ctx, fleet, instance)
+        return
+    assert fleet is not None, "a fleet outlives its running instances"
+    if is_hosted(ctx, fleet):
+        begin_instance(ctx, fleet, instance)
+        return
     instance["_Settings"] = fingerprint(fleet)  # it runs what the fleet says now, not when it was launched
     _move(ctx, instance, "ACTIVE")
     processes.instance_started(ctx, fleet, instance["Location"], instance)
+    _activate_location(ctx, instance)
+
+
+def become_active(ctx: Context, instance: Doc) -> None:
+    """Take a hosted instance to ACTIVE, and with it a location that waits for its first one."""
+    _move(ctx, instance, "ACTIVE")
+    _activate_location(ctx, instance)
+
+
+def _activate_location(ctx: Context, instance: Doc) -> None:
+    fleet = FLEETS(ctx).get(instance["FleetId"])
+    location = FLEET_LOCATIONS(ctx).get(location_id(instance["FleetId"], instance["Location"]))
+    assert fleet is not None and location is not None, "a fleet outlives its instances"
     if location["Status"] == "ACTIVATING":
         move_location(ctx, fleet, location, "ACTIVE")
+
+
+def has_instances(ctx: Context, fleet: Doc, location: Doc) -> bool:
+    """Return whether a location of a hosted fleet still has instances, which it must outlive."""
+    place = joined(location["FleetId"], location["Location"])
+    return is_hosted(ctx, fleet) and INSTANCES(ctx).count("FleetId+Location", place) > 0
+
+
+def _remove(ctx: Context, fleet: Doc | None, instance: Doc) -> None:
+    """Remove an instance on which nothing runs any more; a location that is deleted goes on with its last one."""
+    hosted = fleet is not None and is_hosted(ctx, fleet)
+    if hosted and running_on(ctx, instance["InstanceId"]):
+        return
+    INSTANCES(ctx).delete(instance["InstanceId"])
+    if fleet is None or not hosted:
+        return
+    instance_gone(ctx, instance)
+    location = FLEET_LOCATIONS(ctx).get(location_id(instance["FleetId"], instance["Location"]))
+    if location is not None and location["Status"] == "DELETING" and not has_instances(ctx, fleet, location):
+        step = {"FleetId": location["FleetId"], "Location": location["Location"], "Status": "DELETING"}
+        ctx.schedule(LOCATION_STEP, {**step, "At": location["_entered"]}, 0)
 
 
 @timer(FOLLOW)

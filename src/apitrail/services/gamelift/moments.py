@@ -28,6 +28,9 @@ class Moment:
             follower(ctx, doc)
 
 
+HOST_READY = Moment()
+"""The first process of a new host is free."""
+
 SESSION_ACTIVE = Moment()
 """A game session becomes ACTIVE; it is stored afterwards, so followers may change it."""
 

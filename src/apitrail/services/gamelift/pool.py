@@ -12,7 +12,9 @@ from itertools import chain
 from apitrail.services.context import Context
 from apitrail.services.gamelift import process_messages
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
-from apitrail.services.gamelift.process_facts import ACTIVATING, READY, STATES, host_id_of, room, room_prefix
+from apitrail.services.gamelift.hosted import is_hosted, launch_later, note_end
+from apitrail.services.gamelift.moments import HOST_READY
+from apitrail.services.gamelift.process_facts import ACTIVATING, LAUNCHED, READY, STATES, host_id_of, room, room_prefix
 from apitrail.services.gamelift.room_waits import room_came
 from apitrail.services.gamelift.session_facts import end_of
 from apitrail.services.gamelift.states import SERVER_PROCESS
@@ -60,21 +62,21 @@ def has_room(ctx: Context, fleet_id: str, location: str) -> bool:
 
 
 def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
-    """Start virtual processes until each launch entry of the fleet has as many as it should.
+    """Start processes until each launch entry of the fleet has as many as it should, real ones on a host that runs them.
 
     Surplus ones are left alone: they are not replaced after their session.
     """
     if "Groups" in host:
         _start_groups(ctx, host)
         return
-    if ctx.settings.gamelift.run_processes or fleet["Status"] not in LAUNCHING:
+    hosted = is_hosted(ctx, fleet)
+    if fleet["Status"] not in LAUNCHING or (hosted and not host.get("SetUp")):
         return
-    wanted = Counter[str]()
-    for launch in runtime_of(fleet).get("ServerProcesses", ()):
-        wanted[entry_of(launch)] += launch["ConcurrentExecutions"]
-    for entry, count in wanted.items():
-        for _ in range(count - host["Entries"].get(entry, 0)):
-            start(ctx, host, ctx.ids.uuid(), next_port(fleet, host), entry=entry, virtual=True)
+    for number, launch in enumerate(_missing(fleet, host)):
+        if hosted:
+            _launch(ctx, host, launch, number)
+        else:
+            start(ctx, host, ctx.ids.uuid(), next_port(fleet, host), entry=entry_of(launch), virtual=True)
     host["ActivationsMax"] = activations_max(fleet)
     put_host(ctx, host)
 
@@ -122,7 +124,7 @@ def reserve(ctx: Context, fleet_id: str, location: str, key: str) -> Doc | None:
     if not best:
         return None
     process = PROCESSES(ctx).find("ready", best[0].entry.id, 1)[0].doc
-    process["GameSession"] = key
+    process |= {"GameSession": key, "Served": True}
     _move(ctx, best[0].entry.doc, process, ACTIVATING)
     return process
 
@@ -171,6 +173,7 @@ def let_go(ctx: Context, fleet: Doc | None, process: Doc) -> None:
     _free_port(host, process)
     if process["Entry"]:
         host["Entries"][process["Entry"]] -= 1
+    note_end(ctx, host, process)
     put_host(ctx, host)
     if fleet is not None:
         top_up(ctx, fleet, host)
@@ -196,6 +199,23 @@ def next_port(fleet: Doc, host: Doc) -> int:
     """Return the first port that the fleet lets in and that nothing on the host uses."""
     used = set(host["Ports"])
     return next(port for port in _ports(fleet) if port not in used)
+
+
+def _missing(fleet: Doc, host: Doc) -> list[Doc]:
+    """Return the ServerProcesses of which a host has too few, each as often as it lacks one."""
+    wanted = Counter[str]()
+    launches: dict[str, Doc] = {}
+    for launch in runtime_of(fleet).get("ServerProcesses", ()):
+        wanted[entry_of(launch)] += launch["ConcurrentExecutions"]
+        launches[entry_of(launch)] = launch
+    return [launches[entry] for entry, count in wanted.items() for _ in range(count - host["Entries"].get(entry, 0))]
+
+
+def _launch(ctx: Context, host: Doc, launch: Doc, number: int) -> None:
+    """Add a real process that shall be started. number: its place among those that are started together."""
+    process = start(ctx, host, ctx.ids.uuid(), state=LAUNCHED, entry=entry_of(launch))
+    launch_later(ctx, host, process, launch, number)
+    PROCESSES(ctx).put(process["ProcessId"], process)
 
 
 def _start_groups(ctx: Context, host: Doc) -> None:
@@ -228,4 +248,7 @@ def _move(ctx: Context, host: Doc, process: Doc, state: str) -> None:
     host["Counts"][state] += 1
     _enter(process, state)
     PROCESSES(ctx).put(process["ProcessId"], process)
+    is_first = state == READY and host.pop("Starting", False)
     put_host(ctx, host)
+    if is_first:
+        HOST_READY.tell(ctx, host)

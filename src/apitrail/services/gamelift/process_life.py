@@ -162,31 +162,36 @@ def process_ending(ctx: Context, process_id: str) -> None:
 
 
 def connection_lost(ctx: Context, process_id: str) -> None:
-    """Note that a process has no connection any more: it has exited if it had said so, else it may come back."""
+    """Note that a process has no connection any more: it has exited if it had said so, else it may come back.
+
+    Where a host tells of exits, only the host does.
+    """
     process = PROCESSES(ctx).get(process_id)
     if process is None or process["Virtual"]:
         return
     if process["State"] == ENDING:
-        sessions.end_process(ctx, process_id)
+        if "Hosted" not in process:
+            sessions.end_process(ctx, process_id)
         return
     if process["State"] != LAUNCHED:
         _wait_for_return(ctx, process)
 
 
-def process_exited(ctx: Context, process_id: str, *, path_missing: bool = False) -> None:
+def process_exited(ctx: Context, process_id: str, *, path_missing: bool = False, how: str = "") -> None:
     """Note that a host has seen a process exit, or could not start it because its launch path is missing.
 
-    One that had said that it was ending has ended, any other one has crashed.
+    One that had said that it was ending, or was told to end with its host, has ended; any other one has crashed. how: its exit
+    code or signal.
     """
     process = PROCESSES(ctx).get(process_id)
     if process is None:
         return
     if path_missing:
         _give_up(ctx, process, "SERVER_PROCESS_INVALID_PATH", INVALID_PATH_TEXT)
-    elif process["State"] == ENDING:
+    elif process["State"] == ENDING or process.get("Draining"):
         sessions.end_process(ctx, process_id)
     else:
-        _give_up(ctx, process, "SERVER_PROCESS_CRASHED", FAILED_EXIT_TEXT)
+        _give_up(ctx, process, "SERVER_PROCESS_CRASHED", f"{FAILED_EXIT_TEXT} ({how})" if how else FAILED_EXIT_TEXT)
 
 
 def start_anew(ctx: Context, process_id: str) -> None:

@@ -1,7 +1,7 @@
 """What hosts and server processes do: instances come and go, processes get ready, run their session and end.
 
-The service's own instances have virtual processes unless `gamelift.run_processes` is on. What a real process says through
-the server SDK ends in the functions of the second half. Source: specification 2.4, 2.6, 3.5, 6.3.
+The service's own instances have virtual processes, or real ones that a host runs (`gamelift.run_processes`). What a
+real process says through the server SDK ends in the functions of the second half. Source: specification 2.4, 2.6, 3.5, 6.3.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from apitrail.services.gamelift.collections import GAME_SESSIONS, HOSTS, PLAYER_
 from apitrail.services.gamelift.container_computes import add_groups, remove_groups
 from apitrail.services.gamelift.errors import InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleets_access import is_container
+from apitrail.services.gamelift.hosted_processes import drain
 from apitrail.services.gamelift.moments import SLOTS_CHANGED
 from apitrail.services.gamelift.process_facts import HOSTING, READY, TAKEN, host_id_of, place_of, session_count
 from apitrail.services.gamelift.session_facts import listing
@@ -59,7 +60,7 @@ def counts(ctx: Context, fleet_id: str, location: str) -> Counts:
         player_count=sum(host["Players"] for host in hosts),
         player_slot_count=sum(host["PlayerSlots"] for host in hosts),
         host_count=len(hosts),
-        idle_host_count=taken.count(0),
+        idle_host_count=sum(not count and "Starting" not in host for count, host in zip(taken, hosts, strict=True)),
     )
 
 
@@ -99,8 +100,8 @@ def instance_started(ctx: Context, fleet: Doc, location: str, instance: Doc) -> 
 def instance_stopped(ctx: Context, fleet: Doc, location: str, instance: Doc, *, reason: str = "") -> None:
     """Take an instance out of the pool: nothing new is put on it, and its processes end with their sessions.
 
-    reason: the StatusReason of the sessions, INTERRUPTED for a Spot interruption. They end in transactions of
-    their own that are due at once.
+    reason: the StatusReason of the sessions, INTERRUPTED for a Spot interruption. Those of virtual processes end in
+    transactions of their own that are due at once, a hosted process is told to end.
     """
     if is_container(fleet):
         remove_groups(ctx, instance)
@@ -114,7 +115,9 @@ def host_stopped(ctx: Context, fleet_id: str, compute_name: str, *, reason: str 
         return
     for entry in PROCESSES(ctx).find("HostId", host_id):
         process = entry.doc | {"HostId": ""}
-        if entry.doc["State"] in TAKEN:
+        if "Hosted" in process:
+            drain(ctx, process, reason)
+        elif entry.doc["State"] in TAKEN:
             PROCESSES(ctx).put(entry.id, process)
             ctx.schedule(sessions.PROCESS_ENDED, {"ProcessId": entry.id, "Reason": reason}, 0)
         else:

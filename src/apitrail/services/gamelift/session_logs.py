@@ -1,18 +1,24 @@
 """Logs of game sessions: a zip per ended session in a bucket of the service, kept for 14 days.
 
-A virtual process writes what its session went through. Source: API Reference, GetGameSessionLogUrl; specification 3.8.
+It tells what the session went through; of a process that a host has run it also has what that has printed, and the files
+that it has named as its logs. Source: API Reference, GetGameSessionLogUrl; specification 3.8.
 """
 
+import asyncio
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 
 from apitrail.arn import make_arn
+from apitrail.host.builds import instance_folder
+from apitrail.host.logs import LogFile, collect
 from apitrail.identity.credentials import Credential
 from apitrail.identity.signer import presign_url
 from apitrail.services.buckets import ensure_service_bucket
 from apitrail.services.context import Context
-from apitrail.services.gamelift.collections import GAME_SESSIONS, PLAYER_SESSIONS
+from apitrail.services.gamelift.collections import GAME_SESSIONS, PLAYER_SESSIONS, PROCESSES
+from apitrail.services.gamelift.hosted import HOSTED_PROCESSES, host_root
 from apitrail.services.gamelift.session_facts import player_listing
 from apitrail.services.gamelift.storage import service_session
 from apitrail.services.operation import Deed, effect, timer
@@ -43,11 +49,25 @@ def log_key(account: str, key: str) -> str:
     return f"{account}/{key}.zip"
 
 
-def end_log(ctx: Context, key: str) -> None:
-    """Have the log of a session that has just ended written, and removed when its time is over."""
+def end_log(ctx: Context, key: str, process_id: str) -> None:
+    """Have the log of a session that has just ended written, and removed when its time is over.
+
+    A process that a host runs goes on writing until it has exited, so its session's log waits for that.
+    """
     ensure_service_bucket(ctx, log_bucket(ctx.region))
-    ctx.effect(WRITE_LOG, {"Key": key})
+    kept, process = HOSTED_PROCESSES.at(ctx.tx).get(process_id), PROCESSES(ctx).get(process_id)
+    if kept is None:
+        ctx.effect(WRITE_LOG, {"Key": key})
+    else:
+        paths = [] if process is None else process.get("LogPaths", [])
+        HOSTED_PROCESSES.at(ctx.tx).put(process_id, kept | {"Session": key, "LogPaths": paths})
     ctx.schedule(LOG_OVER, {"Key": key}, LOG_KEPT_S)
+
+
+def write_log_of(ctx: Context, process_id: str, kept: Doc) -> None:
+    """Have the log of a session written whose process was run by a host and has exited. kept: its hosted process."""
+    names = ("FleetId", "InstanceId", "LogPaths")
+    ctx.effect(WRITE_LOG, {"Key": kept["Session"], "ProcessId": process_id, **{name: kept[name] for name in names}})
 
 
 def log_url(ctx: Context, key: str) -> str:
@@ -83,13 +103,15 @@ def log_lines(session: Doc, joined: list[Doc]) -> list[str]:
     return [f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z {text}" for at, text in sorted(moments, key=_time)]
 
 
-def log_zip(lines: list[str], at: datetime) -> bytes:
-    """Return a zip with the lines as its only file; the same bytes for the same lines and time."""
+def log_zip(lines: list[str], at: datetime, files: Sequence[LogFile] = ()) -> bytes:
+    """Return a zip with a file of the lines, and more files; the same bytes for the same content and time."""
     packed = io.BytesIO()
+    own = LogFile(LOG_NAME, "".join(f"{line}\n" for line in lines).encode())
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo(LOG_NAME, at.timetuple()[:6])
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(entry, "".join(f"{line}\n" for line in lines))
+        for file in (own, *files):
+            entry = zipfile.ZipInfo(file.name, at.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.content)
     return packed.getvalue()
 
 
@@ -110,7 +132,8 @@ async def write_log(runtime: Runtime, deed: Deed) -> None:
     if facts is None:
         return
     session, joined = facts
-    body = log_zip(log_lines(session, joined), session["TerminationTime"])
+    files = await asyncio.to_thread(_written_by, runtime, deed.doc)
+    body = log_zip(log_lines(session, joined), session["TerminationTime"], files)
     await runtime.bucket(log_bucket(deed.region)).put(log_key(deed.account, key), body, content_type="application/zip")
     await runtime.write(deed.account, deed.region, lambda ctx: _set_log(ctx, key, there=True))
 
@@ -126,6 +149,15 @@ def log_over(ctx: Context, doc: Doc) -> None:
 async def drop_log(runtime: Runtime, deed: Deed) -> None:
     """Remove a log from the bucket."""
     await runtime.bucket(log_bucket(deed.region)).delete(log_key(deed.account, deed.doc["Key"]))
+
+
+def _written_by(runtime: Runtime, doc: Doc) -> list[LogFile]:
+    """Return what a process has written, if a host has run it."""
+    if "InstanceId" not in doc:
+        return []
+    hosting = runtime.settings.hosting
+    folder = instance_folder(host_root(runtime.data_dir, hosting.folder), doc["FleetId"], doc["InstanceId"])
+    return collect(folder, doc["ProcessId"], doc["LogPaths"], hosting.log_bytes_max)
 
 
 def _set_log(ctx: Context, key: str, *, there: bool) -> None:

@@ -27,9 +27,6 @@ FORGET = "gamelift/forget-session"
 ACTIVATION_TIMEOUT_S = 300.0
 """How long a process may take to activate a session, where the fleet's runtime configuration does not say."""
 
-GRACE_S = 300.0
-"""How long a process of a managed fleet may take to end after TerminateProcess, before it is killed."""
-
 KEPT_S = 30 * 86_400.0
 """How long game and player sessions are kept after the game session's end."""
 
@@ -117,12 +114,14 @@ def terminate(ctx: Context, session: Doc, reason: str, *, at_once: bool) -> None
     session["_EndReason"] = reason
     put_session(ctx, session)
     if not process["Virtual"]:
-        process_messages.terminate_process(ctx, process, GRACE_S)
+        process_messages.terminate_process(ctx, process, ctx.settings.hosting.terminate_grace_s)
     fleet = FLEETS(ctx).get(session["FleetId"])
     if process["Virtual"] or at_once:
         ctx.schedule(PROCESS_ENDED, {"ProcessId": process["ProcessId"]}, 0)
     elif fleet is not None and not is_anywhere(fleet):
-        ctx.schedule(PROCESS_ENDED, {"ProcessId": process["ProcessId"], "Killed": True}, GRACE_S)
+        ctx.schedule(
+            PROCESS_ENDED, {"ProcessId": process["ProcessId"], "Killed": True}, ctx.settings.hosting.terminate_grace_s
+        )
 
 
 def end(ctx: Context, session: Doc, status: str = "TERMINATED", reason: str = "") -> None:
@@ -137,7 +136,7 @@ def end(ctx: Context, session: Doc, status: str = "TERMINATED", reason: str = ""
         session["StatusReason"] = reason
     players.end_all(ctx, session)
     put_session(ctx, session)
-    end_log(ctx, key_of(session))
+    end_log(ctx, key_of(session), session["_Process"])
     ctx.schedule(FORGET, {"Key": key_of(session)}, KEPT_S)
     SESSION_ENDED.tell(ctx, session)
 

@@ -132,6 +132,12 @@ class Arena:
         found: dict[str, Any] = self.api.describe_game_sessions(GameSessionId=session_id)["GameSessions"][0]
         return found
 
+    def player(self, player_session_id: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.api.describe_player_sessions(PlayerSessionId=player_session_id)[
+            "PlayerSessions"
+        ]
+        return found[0]
+
     def has_status(self, session_id: str, status: str) -> Callable[[], bool]:
         return lambda: bool(self.see(session_id)["Status"] == status)
 
@@ -201,11 +207,10 @@ def test_a_session_is_played_on_a_fleet_of_an_uploaded_build(hosting: Running, b
     assert 20000 <= player["Port"] <= 20100
     with socket.create_connection((player["IpAddress"], player["Port"]), timeout=20) as play:
         play.sendall(player["PlayerSessionId"].encode() + b"\n")
-        until(lambda: arena.see(session_id)["CurrentPlayerSessionCount"] == 1)
-        found = arena.api.describe_player_sessions(PlayerSessionId=player["PlayerSessionId"])["PlayerSessions"]
-        until(lambda: found[0]["Status"] in ("RESERVED", "ACTIVE"))
-        play.recv(100)
+        until(lambda: arena.player(player["PlayerSessionId"])["Status"] == "ACTIVE")
+        assert arena.see(session_id)["CurrentPlayerSessionCount"] == 1
     until(arena.has_status(session_id, "TERMINATED"))
+    assert arena.player(player["PlayerSessionId"])["Status"] == "COMPLETED"
     log = arena.log(session_id)
     assert "game session is TERMINATED" in log["session.log"]
     (printed,) = (text for name, text in log.items() if name != "session.log")

@@ -121,27 +121,32 @@ class App:
             self, self._router, self.credentials, SERVICES, self._performer, self.metrics, self._security
         )
         self.game_servers = SdkSocket(self, self._security)
-        check = lets_in if settings.delivery.s3_endpoint else delivery_check(settings.delivery, self.clock)
-        self.deliverer = Deliverer(
-            self.database, self.trail_bucket, settings.delivery, self.clock, self.ids, self.metrics, check
-        )
-        keys = KeyRing(self.database, self.data_dir / "keys", settings.digest.passphrase_file, self.clock)
-        self.digester = Digester(
-            self.database,
-            self.trail_bucket,
-            keys,
-            settings.digest,
-            settings.delivery.retry_max_s,
-            self.clock,
-            self.metrics,
-            check,
-        )
+        self.deliverer, self.digester = self._make_delivery()
         self.courier = Courier(self)
         self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)
         engine = ChildEngine() if isinstance(self.clock, SystemClock) else LocalEngine(self.clock)
         self.matchmaking = Matchmaking(self, engine)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
+
+    def _make_delivery(self) -> tuple[Deliverer, Digester]:
+        """Return who delivers log files, and who signs digests of them."""
+        check = lets_in if self.settings.delivery.s3_endpoint else delivery_check(self.settings.delivery, self.clock)
+        deliverer = Deliverer(
+            self.database, self.trail_bucket, self.settings.delivery, self.clock, self.ids, self.metrics, check
+        )
+        keys = KeyRing(self.database, self.data_dir / "keys", self.settings.digest.passphrase_file, self.clock)
+        digester = Digester(
+            self.database,
+            self.trail_bucket,
+            keys,
+            self.settings.digest,
+            self.settings.delivery.retry_max_s,
+            self.clock,
+            self.metrics,
+            check,
+        )
+        return deliverer, digester
 
     def _make_workers(self) -> list[Worker]:
         return [

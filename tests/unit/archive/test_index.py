@@ -219,7 +219,9 @@ def test_what_the_journal_has_pruned_is_forgotten_segment_by_segment(tmp_path, m
     run(scenario)
 
 
-def test_the_journal_may_prune_what_is_indexed(tmp_path):
+def test_the_journal_may_prune_what_is_indexed(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_module, "BATCH_ROWS", 500)
+
     async def scenario():
         async with Opened(tmp_path) as opened:
             await append(opened.database, *[event_of() for _ in range(1100)])

@@ -214,9 +214,9 @@ class Performer:
 
     def _count(self, call: Call, outcome: Outcome) -> None:
         kind = "success" if outcome.error is None else "failure"
-        self._metrics.requests.labels(call.service, call.operation.name, kind).inc()
+        self._metrics.requests_of(call.service, call.operation.name, kind).inc()
         data = call.operation.name in self._services[call.service].rules.data_operations
-        self._metrics.recorded.labels("data" if data else "management").inc()
+        self._metrics.recorded_of("data" if data else "management").inc()
 
 
 def own_mistake(call: Call, bug: Exception) -> ServiceError:

@@ -7,7 +7,7 @@ Source: AWS General Reference, "Create a canonical request"; the deviations of c
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -26,11 +26,22 @@ OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 
+_UNTIDY = (b"  ", b"\t", b"\n ", b" \n")
+"""What values between line ends have when one of them is not as it is signed; hardly any has."""
+
 HeaderMap = dict[bytes, bytes]
 
 
-def header_map(headers: Iterable[tuple[bytes, bytes]]) -> HeaderMap:
+def header_map(headers: Sequence[tuple[bytes, bytes]]) -> HeaderMap:
     """Return canonical values by name (lower case)."""
+    values = b"\n".join([b"", *(value for _, value in headers), b""])
+    found = dict(headers)
+    if len(found) == len(headers) and not any(untidy in values for untidy in _UNTIDY):
+        return found
+    return _tidied(headers)
+
+
+def _tidied(headers: Iterable[tuple[bytes, bytes]]) -> HeaderMap:
     found: HeaderMap = {}
     for name, value in headers:
         if b"  " in value or value[:1] in b" \t" or value[-1:] in b" \t" or b"\t" in value:

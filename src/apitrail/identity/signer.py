@@ -101,7 +101,7 @@ def _signature(
         method,
         canonical.canonical_path(path.encode(), s3=service == "s3"),
         canonical.canonical_query(query.encode()),
-        canonical.header_map((name.encode(), value.encode()) for name, value in headers.items()),
+        canonical.header_map([(name.encode(), value.encode()) for name, value in headers.items()]),
         _names(headers),
         payload,
     )

@@ -6,6 +6,7 @@ Source: spec wire.md sections 1 and 6; the API models' metadata for signing name
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote_to_bytes
 
 from apitrail.wire.codec import CODECS, Codec
@@ -74,6 +75,11 @@ class Router:
             if protocol_of(name, FORMS):
                 actions = {(model.metadata["apiVersion"], action): name for action in model.operation_names}
                 self._by_action = actions | self._by_action
+        self._speakers: dict[tuple[str, tuple[str, ...]], str | None] = {
+            (signing, protocols): next((name for name in names if protocol_of(name, protocols)), None)
+            for signing, names in self._by_signing.items()
+            for protocols in (REST, FORMS, PREFERENCE)
+        }
 
     def find_route(self, request: HttpRequest, scope: Scope | None) -> Route:
         """Return where a request goes; never raises. What is not known is a route without operation."""
@@ -86,12 +92,12 @@ class Router:
         form = self._form(request, scope)
         return form if form is not None else self._rest(request, scope)
 
-    def _signed_for(self, scope: Scope | None, protocols: Sequence[str]) -> str | None:
-        """Return the service of a scope that speaks one of the protocols, or None."""
+    def _signed_for(self, scope: Scope | None, protocols: tuple[str, ...]) -> str | None:
+        """Return the service of a scope that speaks one of the protocols (REST, FORMS or PREFERENCE), or None."""
         if scope is None:
             return None
         signing = "s3" if scope.service in S3_NAMES else scope.service
-        return next((name for name in self._by_signing.get(signing, ()) if protocol_of(name, protocols)), None)
+        return self._speakers.get((signing, protocols))
 
     def _model(self, service: str | None, operation: str) -> OperationModel | None:
         if service is None or operation not in self._operations[service]:
@@ -180,13 +186,15 @@ class Router:
         return CODECS[MEDIA_TYPES.get(media, fallback)]
 
 
+@cache
 def signing_name(service: str) -> str:
     """Return the service name in signatures: the model's signingName, else its endpointPrefix."""
     metadata = service_model(service).metadata
     return str(metadata.get("signingName") or metadata["endpointPrefix"])
 
 
-def protocol_of(service: str, among: Sequence[str]) -> str:
+@cache
+def protocol_of(service: str, among: tuple[str, ...]) -> str:
     """Return the first of some protocols that a service's model lists, or an empty text."""
     listed = protocols_of(service)
     return next((protocol for protocol in among if protocol in listed), "")

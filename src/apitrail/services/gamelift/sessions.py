@@ -65,7 +65,7 @@ def get_session(ctx: Context, text: str) -> Doc:
 
 def complete(ctx: Context, session: Doc) -> Doc:
     """Return the session together with the texts that are kept beside it."""
-    return together(GAME_SESSION_TEXTS(ctx), key_of(session), session)
+    return together(GAME_SESSION_TEXTS(ctx), key_of(session), session) if session.get("_Aside") else session
 
 
 def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc) -> Doc | None:

@@ -26,19 +26,16 @@ OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 
-_UNTIDY = (b"  ", b"\t", b"\n ", b" \n")
-"""What values between line ends have when one of them is not as it is signed; hardly any has."""
-
 HeaderMap = dict[bytes, bytes]
 
 
 def header_map(headers: Sequence[tuple[bytes, bytes]]) -> HeaderMap:
     """Return canonical values by name (lower case)."""
-    values = b"\n".join([b"", *(value for _, value in headers), b""])
     found = dict(headers)
-    if len(found) == len(headers) and not any(untidy in values for untidy in _UNTIDY):
-        return found
-    return _tidied(headers)
+    lines = b"\n%b\n" % b"\n".join(found.values())
+    if len(found) < len(headers) or b"  " in lines or b"\n " in lines or b" \n" in lines or b"\t" in lines:
+        return _tidied(headers)
+    return found
 
 
 def _tidied(headers: Iterable[tuple[bytes, bytes]]) -> HeaderMap:

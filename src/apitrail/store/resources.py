@@ -131,9 +131,7 @@ class Documents:
             for field, value_of in self.indexes.items()
             for value in _values(value_of, doc)
         ]
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows[start : start + ROWS_AT_ONCE]
-            self.tx.run(_insert(len(part)), [value for row in part for value in row])
+        self._insert(rows)
 
     def delete(self, id: str) -> bool:
         """Remove a document; return whether there was one."""
@@ -229,6 +227,7 @@ class Documents:
 
     def _index(self, ord_: int, old: Doc, new: Doc) -> None:
         """Bring the index rows of a document from its old content to its new one."""
+        added: list[tuple[str, str, Any, int]] = []
         for field, value_of in self.indexes.items():
             before, after = _values(value_of, old), _values(value_of, new)
             if before == after:
@@ -241,8 +240,13 @@ class Documents:
                 )
             for value in gone[len(come) :]:
                 self.tx.run(f"DELETE FROM resource_index WHERE {where}", (self.scope, field, value, ord_))
-            for value in come[len(gone) :]:
-                self.tx.run(_insert(1), (self.scope, field, value, ord_))
+            added += [(self.scope, field, value, ord_) for value in come[len(gone) :]]
+        self._insert(added)
+
+    def _insert(self, rows: list[tuple[str, str, Any, int]]) -> None:
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            self.tx.run(_insert(len(part)), [value for row in part for value in row])
 
 
 @cache

@@ -125,7 +125,8 @@ def write_page(rows: Sequence[Row], facts: dict[str, str], path: Path) -> None:
         "",
         "`make bench` runs everything; `.venv/bin/python -m bench A1 A3 --rounds 5 --minutes 1` runs some figures, and",
         "`--page docs/evidence/bench.md` writes this page. Peers are installed from PyPI at the versions named, into",
-        "environments below `.bench/`. Results are also written there as JSON.",
+        "environments below `.bench/`. Results are also written there as JSON. How the cost of C1's calls grows with the store",
+        "is drawn on [a page of its own](launch-day.md).",
         "",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -113,7 +113,9 @@ def test_refusals_come_in_the_protocol_of_the_caller(server: Running) -> None:
         assert refused.value.response["Error"]["Code"] == code
 
 
-def test_nothing_refused_has_changed_or_recorded_anything(server: Running) -> None:
+def test_nothing_refused_has_changed_or_recorded_anything(make_server: Callable[..., Running]) -> None:
+    server = make_server()
+    assert send(signed(server, secret="not the secret"))[0] == 400
     assert locations(server) == []
     assert events_of(server, "CreateLocation") == []
     log = (server.data / "security.log").read_text()

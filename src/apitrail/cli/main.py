@@ -1,10 +1,13 @@
 """The entry of the command line: runs a verb, and turns every end into an exit code."""
 
+import contextlib
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NoReturn
 
 import click
 from click.shell_completion import shell_complete
@@ -42,6 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return OK
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process with its exit code, without taking the interpreter down piece by piece.
+
+    The object store's threads may still finish a request then, and would abort the process when they ask for the
+    interpreter that has gone.
+    """
+    code = main()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run(words: list[str]) -> int:

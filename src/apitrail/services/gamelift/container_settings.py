@@ -22,8 +22,8 @@ from apitrail.services.gamelift.container_sizes import (
     ports_needed,
     size_of,
 )
-from apitrail.services.gamelift.errors import InvalidRequestException, LimitExceededException
-from apitrail.services.gamelift.fleet_rules import PERMISSIONS_MAX, check_permissions, port_text
+from apitrail.services.gamelift.errors import InvalidRequestException
+from apitrail.services.gamelift.fleet_rules import changed_rules, check_permissions
 from apitrail.store.resources import Doc
 
 Params = Mapping[str, Any]
@@ -164,15 +164,6 @@ def _check_enough(ports: Params, needed: int) -> None:
 
 def _changed(rules: Sequence[Doc], params: Params) -> list[Doc]:
     """Return port rules without those revoked and with those authorized."""
-    removed = params.get("InstanceInboundPermissionRevocations", ())
     added = params.get("InstanceInboundPermissionAuthorizations", ())
-    for rule in removed:
-        if rule not in rules:
-            raise InvalidRequestException(f"The fleet has no port rule {port_text(rule)} to revoke.")
-    kept = [rule for rule in rules if rule not in removed]
-    for rule in added:
-        if rule in kept:
-            raise InvalidRequestException(f"The fleet already has the port rule {port_text(rule)}.")
-    if len(kept) + len(added) > PERMISSIONS_MAX:
-        raise LimitExceededException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
-    return [*kept, *added]
+    removed = params.get("InstanceInboundPermissionRevocations", ())
+    return changed_rules(rules, added, removed, InvalidRequestException)

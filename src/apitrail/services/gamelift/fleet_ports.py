@@ -10,13 +10,11 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift.errors import (
     ConflictException,
     InvalidRequestException,
-    LimitExceededException,
 )
 from apitrail.services.gamelift.fleet_rules import (
-    PERMISSIONS_MAX,
+    changed_rules,
     check_permissions,
     check_ports_of_system,
-    port_text,
 )
 from apitrail.services.gamelift.fleets import ids_of
 from apitrail.services.gamelift.fleets_access import (
@@ -28,7 +26,6 @@ from apitrail.services.gamelift.fleets_access import (
 )
 from apitrail.services.gamelift.propagation import PENDING_UPDATE, is_pending, propagate_to_all
 from apitrail.services.operation import operation
-from apitrail.store.resources import Doc
 
 if TYPE_CHECKING:
     from mypy_boto3_gamelift.type_defs import (
@@ -74,20 +71,7 @@ def update_fleet_port_settings(ctx: Context, params: "UpdateFleetPortSettingsInp
     if is_anywhere(fleet):
         raise InvalidRequestException(f"Fleet {fleet['FleetId']} is an Anywhere fleet; it has no port settings.")
     check_ports_of_system(added, fleet["OperatingSystem"])
-    fleet["_InboundPermissions"] = _changed(fleet["_InboundPermissions"], added, removed)
+    fleet["_InboundPermissions"] = changed_rules(fleet["_InboundPermissions"], added, removed, ConflictException)
     put_fleet(ctx, fleet)
     propagate_to_all(ctx, fleet["FleetId"], CHANGE)
     return ids_of(fleet)
-
-
-def _changed(rules: Sequence[Doc], added: Sequence[Doc], removed: Sequence[Doc]) -> list[Doc]:
-    for rule in removed:
-        if rule not in rules:
-            raise InvalidRequestException(f"The fleet has no port rule {port_text(rule)} to revoke.")
-    kept = [rule for rule in rules if rule not in removed]
-    for rule in added:
-        if rule in kept:
-            raise ConflictException(f"The fleet already has the port rule {port_text(rule)}.")
-    if len(kept) + len(added) > PERMISSIONS_MAX:
-        raise LimitExceededException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
-    return [*kept, *added]

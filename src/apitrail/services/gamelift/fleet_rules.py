@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from apitrail.errors import ServiceError
 from apitrail.services.context import Context
 from apitrail.services.gamelift.arns import aws_locations, is_custom
 from apitrail.services.gamelift.errors import InvalidRequestException, LimitExceededException
@@ -178,3 +179,23 @@ def _check_permission(permission: Doc) -> None:
         slash = ""
     if not slash or not address:
         raise InvalidRequestException(f"IpRange {permission['IpRange']} is not a range of IPv4 addresses (CIDR).")
+
+
+def changed_rules(
+    rules: Sequence[Doc], added: Sequence[Doc], removed: Sequence[Doc], exists: type[ServiceError]
+) -> list[Doc]:
+    """Return port rules without those removed and with those added.
+
+    exists: the error for a rule that is there already. Raises: it; InvalidRequestException (no such rule to remove);
+    LimitExceededException.
+    """
+    for rule in removed:
+        if rule not in rules:
+            raise InvalidRequestException(f"The fleet has no port rule {port_text(rule)} to revoke.")
+    kept = [rule for rule in rules if rule not in removed]
+    for rule in added:
+        if rule in kept:
+            raise exists(f"The fleet already has the port rule {port_text(rule)}.")
+    if len(kept) + len(added) > PERMISSIONS_MAX:
+        raise LimitExceededException(f"A fleet can have {PERMISSIONS_MAX} port rules.")
+    return [*kept, *added]

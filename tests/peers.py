@@ -27,13 +27,15 @@ class Closed(Exception):
 
 
 class Peer:
-    """One connection of a game server. closed: by the server. It lives until it is dropped, whoever holds it."""
+    """One connection of a game server. closed: by the server. broken: nothing can be written to it any more, but the server has
+    not heard of its end. It lives until it is dropped, whoever holds it."""
 
     _alive: ClassVar[set[asyncio.Task[None]]] = set()
 
     def __init__(self, stage: Stage, query: dict[str, str] | bytes, path: bytes = b"/") -> None:
         self.stage = stage
         self.closed = False
+        self.broken = False
         self._pushes: list[dict[str, Any]] = []
         self._serial = 0
         raw = query if isinstance(query, bytes) else urlencode(query).encode()
@@ -45,7 +47,7 @@ class Peer:
         self._from_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_server.put_nowait({"type": "websocket.connect"})
         sockets = self.stage.app.game_servers
-        self._task = asyncio.create_task(sockets(self._scope, self._to_server.get, self._from_server.put))
+        self._task = asyncio.create_task(sockets(self._scope, self._to_server.get, self._write))
         self._alive.add(self._task)
         self._task.add_done_callback(self._alive.discard)
         first = await asyncio.wait_for(self._from_server.get(), ANSWER_S)
@@ -54,6 +56,11 @@ class Peer:
         body = await asyncio.wait_for(self._from_server.get(), ANSWER_S)
         await self._task
         raise Refused(first["status"], json.loads(body["body"])["message"])
+
+    async def _write(self, message: dict[str, Any]) -> None:
+        if self.broken:
+            raise OSError("the peer is gone")
+        await self._from_server.put(message)
 
     def send(self, raw: str | bytes) -> dict[str, Any]:
         """Send a frame as it is and return the next answer."""

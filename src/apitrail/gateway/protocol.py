@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from apitrail.gateway.server import tls_facts
@@ -146,12 +147,22 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class QuietWebSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose URL appears in no log."""
+    """A WebSocket whose URL appears in no log, and that sends a message or raises OSError, never neither."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.logger = self.conn.logger = SILENT
         self.conn.debug = False
+
+    async def send(self, message: Any) -> None:
+        """Send a message. Raises: OSError when none of it was written, since the peer is gone.
+
+        A transport that is closing drops what is written to it, for a moment in which uvicorn does not know yet.
+        """
+        await self.writable.wait()
+        if message["type"] == "websocket.send" and self.transport.is_closing():
+            raise ClientDisconnected
+        await super().send(message)
 
 
 def _silent() -> logging.Logger:

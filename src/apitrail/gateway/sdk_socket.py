@@ -20,7 +20,7 @@ from apitrail.gateway.sdk_roles import ACTION as ROLE_CREDENTIALS
 from apitrail.gateway.sdk_roles import role_credentials
 from apitrail.gateway.security import SecurityLog
 from apitrail.services.gamelift.errors import InvalidRequestException
-from apitrail.services.gamelift.process_delivery import take_parked
+from apitrail.services.gamelift.process_delivery import bring, take_parked
 from apitrail.services.gamelift.process_life import connection_lost
 from apitrail.services.gamelift.sdk_actions import ACTIONS, status_of
 from apitrail.services.gamelift.sdk_admission import all_start_anew, real_processes
@@ -119,7 +119,9 @@ class SdkSocket:
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 text = message.get("text")
-                link.tell(await self._answer(entrant, read_frame(message.get("bytes", b"") if text is None else text)))
+                link.answer(
+                    await self._answer(entrant, read_frame(message.get("bytes", b"") if text is None else text))
+                )
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -151,13 +153,18 @@ class SdkSocket:
         return await self._host.write(account, region, lambda ctx: action.body(ctx, entrant.caller, members))
 
     async def _leave(self, entrant: Entrant, link: Link) -> None:
-        """Note that a connection is gone. When the server stops, its next start does that for all."""
+        """Note that a connection is gone, and hand on what was never written to it.
+
+        When the server stops, its next start notes the loss for all.
+        """
         link.end()
-        if not self._host.links.drop(entrant.key, link) or self._host.stopping:
-            return
+        was_last = self._host.links.drop(entrant.key, link)
         account, region, process_id = entrant.key
         try:
-            await self._host.write(account, region, lambda ctx: connection_lost(ctx, process_id))
+            for text in link.take_unwritten():
+                await bring(self._host, entrant.key, text)
+            if was_last and not self._host.stopping:
+                await self._host.write(account, region, lambda ctx: connection_lost(ctx, process_id))
         except JournalUnavailable as error:
             log.warning("the loss of a connection could not be noted, missing heartbeats will tell: %s", error.reason)
 
@@ -185,7 +192,10 @@ class OnlyGameServers:
 async def _write(link: Link, send: Send) -> None:
     """Send what is told, then close."""
     while (text := await link.next()) is not None:
-        await send({"type": "websocket.send", "text": text})
+        await send(
+            {"type": "websocket.send", "text": text}
+        )  # an error, or being cancelled, means that it was not written
+        link.written()
     await send({"type": "websocket.close", "code": NORMAL})
 
 

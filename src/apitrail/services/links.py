@@ -22,11 +22,18 @@ class ProcessKey(NamedTuple):
     process_id: str
 
 
+class Message(NamedTuple):
+    """What is to be sent on a connection. is_push: it was not asked for, so it must reach the peer on another one if need be."""
+
+    text: str
+    is_push: bool
+
+
 class Link:
     """One connection. What is told before it begins waits, so that what was kept for the process goes first."""
 
     def __init__(self) -> None:
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[Message] = deque()
         self._begun = False
         self._ended = False
         self._news = asyncio.Event()
@@ -37,17 +44,24 @@ class Link:
         return self._ended
 
     def tell(self, text: str) -> bool:
-        """Take a message for the peer; return whether it was taken. A peer that does not read is given up."""
+        """Take a push for the peer; return whether it was taken. A peer that does not read is given up."""
+        return self._take(Message(text, is_push=True))
+
+    def answer(self, text: str) -> bool:
+        """Take the answer to a request of the peer's on this connection; it is of no use on another one."""
+        return self._take(Message(text, is_push=False))
+
+    def _take(self, message: Message) -> bool:
         if self._ended or len(self._waiting) >= WAITING_MAX:
             self.end()
             return False
-        self._waiting.append(text)
+        self._waiting.append(message)
         self._news.set()
         return True
 
     def begin(self, first: list[str]) -> None:
-        """Let messages go out, these first."""
-        self._waiting.extendleft(reversed(first))
+        """Let messages go out, these pushes first."""
+        self._waiting.extendleft(Message(text, is_push=True) for text in reversed(first))
         self._begun = True
         self._news.set()
 
@@ -57,11 +71,24 @@ class Link:
         self._news.set()
 
     async def next(self) -> str | None:
-        """Return the next message to send, waiting for one; None when the connection is to be closed."""
+        """Return the next message to send, waiting for one; None when the connection is to be closed.
+
+        It stays the next one until it is `written`.
+        """
         while not (self._begun and self._waiting) and not self._ended:
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft() if self._begun and self._waiting else None
+        return self._waiting[0].text if self._begun and self._waiting else None
+
+    def written(self) -> None:
+        """Note that the next message has been written to the connection; it is never sent again."""
+        self._waiting.popleft()
+
+    def take_unwritten(self) -> list[str]:
+        """Return the pushes that were never written, oldest first, and forget everything that waits; for a closed connection."""
+        unwritten = [message.text for message in self._waiting if message.is_push]
+        self._waiting.clear()
+        return unwritten
 
 
 class Links:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from websockets.asyncio.client import connect
 
 from apitrail.gateway import protocol
-from apitrail.gateway.protocol import BoundedProtocol
+from apitrail.gateway.protocol import BoundedProtocol, QuietWebSocket
+from apitrail.gateway.serving import QuietServer, listen
 
 GOOD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
@@ -177,3 +179,39 @@ def test_a_few_requests_ahead_are_answered_in_order() -> None:
         return [await answer(reader) for _ in range(8)]
 
     assert run(talk) == [b"200 hell%d" % n for n in range(8)]
+
+
+def test_a_websocket_whose_transport_is_closing_refuses_a_message_instead_of_losing_it() -> None:
+    said: list[str] = []
+
+    async def speak(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": "written"})
+            transports[0].abort()
+            try:
+                await send({"type": "websocket.send", "text": "not written"})
+            except OSError as error:
+                said.append(type(error).__name__)
+
+    transports: list[asyncio.Transport] = []
+
+    class Seen(QuietWebSocket):
+        def connection_made(self, transport: Any) -> None:
+            transports.append(transport)
+            super().connection_made(transport)
+
+    async def play() -> str:
+        with listen("127.0.0.1", 0) as listener:
+            config = uvicorn.Config(speak, http=BoundedProtocol, ws=Seen, lifespan="off", log_config=None, loop="none")
+            server = QuietServer(config)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            async with connect(f"ws://127.0.0.1:{listener.getsockname()[1]}") as peer:
+                await peer.send("hello")
+                found = await peer.recv()
+            server.should_exit = True
+            await serving
+            return str(found)
+
+    assert (asyncio.run(asyncio.wait_for(play(), 10)), said) == ("written", ["ClientDisconnected"])

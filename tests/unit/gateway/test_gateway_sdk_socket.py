@@ -125,6 +125,47 @@ def test_as_many_game_servers_connect_as_the_setting_allows(tmp_path: Path) -> N
         assert b"apitrail_game_servers_connected 2.0" in stage.app.metrics.text()
 
 
+def start_session(stage: Stage, fleet_id: str) -> str:
+    asked = {"FleetId": fleet_id, "Location": LOCATION, "MaximumPlayerSessionCount": 2}
+    return str(stage.call("CreateGameSession", **asked)["GameSession"]["GameSessionId"])
+
+
+def started(peer: Peer) -> list[str]:
+    return [push["GameSessionId"] for push in peer.pushes() if push["Action"] == "CreateGameSession"]
+
+
+def test_a_push_that_was_never_written_is_sent_once_on_the_next_connection(stage: Stage) -> None:
+    fleet_id = anywhere_compute(stage)
+    first = free(stage, fleet_id)
+    first.broken = True
+    session_id = start_session(stage, fleet_id)
+    first.drop()
+    second = connected(stage, fleet_id)
+    assert (first.pushes(), started(second)) == ([], [session_id])
+    second.drop()
+    assert connected(stage, fleet_id).pushes() == []
+
+
+def test_a_push_that_was_never_written_goes_to_a_connection_that_is_there_already(stage: Stage) -> None:
+    fleet_id = anywhere_compute(stage)
+    first = free(stage, fleet_id)
+    first.broken = True
+    session_id = start_session(stage, fleet_id)
+    second = connected(stage, fleet_id)
+    assert second.pushes() == []
+    first.drop()
+    assert started(second) == [session_id]
+
+
+def test_a_push_that_was_written_is_not_sent_again(stage: Stage) -> None:
+    fleet_id = anywhere_compute(stage)
+    first = free(stage, fleet_id)
+    session_id = start_session(stage, fleet_id)
+    assert started(first) == [session_id]
+    first.drop()
+    assert connected(stage, fleet_id).pushes() == []
+
+
 def test_a_third_connection_of_a_process_closes_the_first(stage: Stage) -> None:
     fleet_id = anywhere_compute(stage)
     first, second = free(stage, fleet_id), connected(stage, fleet_id)

@@ -18,6 +18,7 @@ async def said(link: Link) -> list[str]:
     found = []
     while (text := await link.next()) is not None:
         found.append(text)
+        link.written()
     return found
 
 
@@ -32,6 +33,20 @@ def test_what_was_kept_goes_out_before_what_came_meanwhile() -> None:
         return await said(link)
 
     assert run(play()) == ["first", "second", "third", "fourth"]
+
+
+def test_pushes_that_were_not_written_can_be_taken_back_and_answers_are_forgotten() -> None:
+    async def play() -> list[str]:
+        link = Link()
+        link.begin(["first", "second"])
+        link.answer("of this connection alone")
+        link.tell("third")
+        assert await link.next() == "first"
+        link.written()
+        assert await link.next() == "second"
+        return link.take_unwritten() + link.take_unwritten()
+
+    assert run(play()) == ["second", "third"]
 
 
 def test_nothing_goes_out_before_the_beginning() -> None:

@@ -1,7 +1,8 @@
 """Brings messages to connected processes, and keeps those for processes that are away until they come back.
 
-A message is sent once: there is no acknowledgement, and a game must not be told twice to start a session. One that is
-lost with its connection is covered by the deadline that goes with it. Source: specification 6.4, 6.5.
+A message is written to a connection once: there is no acknowledgement, and a game must not be told twice to start a session. One
+that was never written to the connection it was for, because that broke, is sent on the process's next one; one that was
+written, but not read, is covered by the deadline that goes with it. Source: specification 6.4, 6.5.
 """
 
 import orjson
@@ -22,7 +23,11 @@ PARKED_MAX = 100
 async def deliver(runtime: Runtime, deed: Deed) -> None:
     """Send a message to its process, or keep it until the process connects."""
     key = ProcessKey(deed.account, deed.region, deed.doc["ProcessId"])
-    text = orjson.dumps(deed.doc["Message"]).decode()
+    await bring(runtime, key, orjson.dumps(deed.doc["Message"]).decode())
+
+
+async def bring(runtime: Runtime, key: ProcessKey, text: str) -> None:
+    """Send a message on the newest connection of its process, or keep it until there is one. Raises: JournalUnavailable."""
     if runtime.links.tell(key, text):
         return
     await runtime.write(key.account, key.region, lambda ctx: park(ctx, key.process_id, text))

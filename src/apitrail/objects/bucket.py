@@ -129,7 +129,7 @@ class Bucket(Protocol):
 
     async def put(
         self, key: str, body: bytes, *, content_type: str, content_encoding: str = "", metadata: Mapping[str, str] = {}
-    ) -> ObjectInfo:
+    ) -> None:
         """Store body under key."""
         ...
 

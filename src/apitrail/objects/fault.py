@@ -51,15 +51,15 @@ class FaultBucket:
         content_type: str,
         content_encoding: str = "",
         metadata: Mapping[str, str] = {},
-    ) -> ObjectInfo:
+    ) -> None:
         """Put, unless it fails; see Bucket.put."""
 
-        async def whole(content: bytes = body) -> ObjectInfo:
-            return await self._inner.put(
+        async def whole(content: bytes = body) -> None:
+            await self._inner.put(
                 key, content, content_type=content_type, content_encoding=content_encoding, metadata=metadata
             )
 
-        return await self._run("put", key, whole, lambda: whole(body[: len(body) // 2]))
+        await self._run("put", key, whole, lambda: whole(body[: len(body) // 2]))
 
     async def put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         """Put a file, unless it fails; see Bucket.put_file."""

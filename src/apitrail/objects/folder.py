@@ -35,10 +35,10 @@ class FolderBucket(FolderFiles):
         content_type: str,
         content_encoding: str = "",
         metadata: Mapping[str, str] = {},
-    ) -> ObjectInfo:
+    ) -> None:
         """Store body under key, durably; see Bucket.put."""
         facts = Facts(content_type=content_type, content_encoding=content_encoding, metadata=dict(metadata))
-        return await self._call(lambda: self._put_bytes(key, body, facts))
+        await self._call(lambda: self._put_bytes(key, body, facts))
 
     async def put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         """Move a staged file in place, by rename where it lies on the same file system; see Bucket.put_file.

@@ -58,10 +58,10 @@ class MemoryBucket:
         content_type: str,
         content_encoding: str = "",
         metadata: Mapping[str, str] = {},
-    ) -> ObjectInfo:
+    ) -> None:
         """Store body under key; see Bucket.put."""
         facts = Facts(content_type=content_type, content_encoding=content_encoding, metadata=dict(metadata))
-        return self._store(check_key(key), bytes(body), facts)
+        self._store(check_key(key), bytes(body), facts)
 
     async def put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         """Store the content of a file and remove the file; see Bucket.put_file."""

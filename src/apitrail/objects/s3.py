@@ -122,16 +122,19 @@ class S3Bucket:
         content_type: str,
         content_encoding: str = "",
         metadata: Mapping[str, str] = {},
-    ) -> ObjectInfo:
+    ) -> None:
         """Store body under key; see Bucket.put."""
         facts = Facts(content_type=content_type, content_encoding=content_encoding, metadata=dict(metadata))
-        return await self._put(key, body, facts)
+        await self._put(key, body, facts)
 
     async def put_file(self, key: str, path: Path, facts: Facts) -> ObjectInfo:
         """Upload a staged file and remove it; see Bucket.put_file. The etag is the endpoint's."""
         if not await asyncio.to_thread(path.is_file):
             raise SinkError("The staged file is gone.", code="NoSuchFile", temporary=False)
-        info = await self._put(key, path, facts)
+        await self._put(key, path, facts)
+        info = await self.head(key)
+        if info is None:
+            raise SinkError(f"{key!r} is not there after its put.", code="NoSuchKey", temporary=True)
         await asyncio.to_thread(path.unlink)
         return info
 
@@ -206,16 +209,12 @@ class S3Bucket:
             if error.code != "AccessDenied":
                 raise
 
-    async def _put(self, key: str, body: bytes | Path, facts: Facts) -> ObjectInfo:
+    async def _put(self, key: str, body: bytes | Path, facts: Facts) -> None:
         _check_name(key)
         options: dict[str, Any] = {"attributes": _attributes(facts), "chunk_size": PART_BYTES}
         if facts.tags:
             options["tags"] = facts.tags
         await _translated(lambda: obstore.put_async(self._store, key, body, **options), key)
-        info = await self.head(key)
-        if info is None:
-            raise SinkError(f"{key!r} is not there after its put.", code="NoSuchKey", temporary=True)
-        return info
 
 
 async def _next(stream: AsyncIterator[ObjectInfo], prefix: str) -> ObjectInfo | None:

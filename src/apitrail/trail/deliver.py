@@ -152,12 +152,9 @@ class Deliverer:
                 return count
         return len(files)
 
-    async def _put(self, file: LogFile, method: Gzip, packed: Packed | None) -> bool:
+    async def _put(self, file: LogFile, method: Gzip, ready: Packed | None) -> bool:
         try:
-            await self._database.read(lambda tx: self._check(tx, file.trail, file.bucket, file.key))
-            if packed is None:
-                packed = await self._database.read(lambda tx: pack(tx, file, method))
-            key = await self._database.read(lambda tx: key_at(tx, file.trail, file.last_seq))
+            packed, key = await self._database.read(lambda tx: self._prepare(tx, file, method, ready))
             await (self._bucket(file.bucket, key) if key else self._bucket(file.bucket)).put(
                 file.key, packed.body, content_type=CONTENT_TYPE, content_encoding=CONTENT_ENCODING
             )
@@ -169,6 +166,11 @@ class Deliverer:
         self._retry.pop(file.trail, None)
         self._metrics.lag.labels(file.trail).set(max(0.0, now.timestamp() - packed.oldest))
         return True
+
+    def _prepare(self, tx: Tx, file: LogFile, method: Gzip, ready: Packed | None) -> tuple[Packed, str]:
+        """Return a log file's bytes and the key of KMS that it is put with, if any. Raises: SinkError when it is refused."""
+        self._check(tx, file.trail, file.bucket, file.key)
+        return ready or pack(tx, file, method), key_at(tx, file.trail, file.last_seq)
 
     async def _failed(self, file: LogFile, error: SinkError) -> None:
         _, pause = self._retry.get(file.trail, (0.0, RETRY_S / 2))

@@ -10,7 +10,7 @@ import pytest
 from apitrail.clock import VirtualClock
 from apitrail.errors import SinkError
 from apitrail.objects import tree
-from apitrail.objects.bucket import Facts, VersionPage
+from apitrail.objects.bucket import Facts, ObjectInfo, VersionPage
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.state import BucketState
 
@@ -159,11 +159,18 @@ def test_whoever_delivers_into_the_folder_makes_versions_where_they_are_on(bucke
     assert [one[1] for one in versions(bucket)] == ["", found[0][1], found[1][1]]
 
 
+def put_and_look(bucket: FolderBucket, body: bytes) -> ObjectInfo:
+    run(bucket.put("k", body, content_type="text/plain"))
+    found = run(bucket.head("k"))
+    assert found is not None
+    return found
+
+
 def test_a_delivery_that_is_repeated_makes_no_second_version(bucket: FolderBucket) -> None:
     run(bucket.put("k", b"1", content_type="text/plain"))
     run(bucket.configure(BucketState("Enabled", "COMPLIANCE", 1)))
-    first = run(bucket.put("k", b"1", content_type="text/plain"))
-    again = run(bucket.put("k", b"1", content_type="text/plain"))
+    first = put_and_look(bucket, b"1")
+    again = put_and_look(bucket, b"1")
     assert (again.facts, bool(first.facts.version)) == (first.facts, True)
     assert len(run(bucket.list_versions()).versions) == 2
     run(bucket.put("k", b"1", content_type="text/html"))
@@ -175,7 +182,7 @@ def test_a_locked_version_stays_until_its_time_and_not_longer(tmp_path: Path) ->
     clock = VirtualClock()
     bucket = FolderBucket(tmp_path / "bucket", clock)
     run(bucket.configure(BucketState("Enabled", "GOVERNANCE", 1)))
-    kept, other = (run(bucket.put("k", body, content_type="text/plain")).facts.version for body in (b"1", b"2"))
+    kept, other = (put_and_look(bucket, body).facts.version for body in (b"1", b"2"))
     assert not run(bucket.delete_version("k", kept))
     assert run(bucket.delete_version("k", other, bypass=True))
     clock.advance(86_399)

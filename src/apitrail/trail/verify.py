@@ -45,6 +45,7 @@ MOVED = "has been moved from its original location"
 UNLISTED = "not listed in any digest file"
 COPY = "its signature is not in this copy, only in the digest file after it"
 CHUNK = 16
+GROUP_MAX = 256
 DIGESTS_CHUNK = 48
 DAY_S = 86_400
 PERIOD_S = 3600
@@ -169,8 +170,7 @@ class Verifier:
         chunks = iter(lambda: list(islice(unread, DIGESTS_CHUNK)), [])
         for _, results in self._workers.map(read_digests, ((None, (chunk,)) for chunk in chunks)):
             assert results is not None
-            for digest, logs in results:
-                self._ledger.put_digest(digest, logs)
+            self._ledger.put_digests(results)
             self._step(len(results))
 
     def _judge(self, digest: Digest, expected: Expected | None) -> str:
@@ -212,18 +212,26 @@ class Verifier:
 
     def _report(self, scope: Scope, series: Series, is_backfill: bool, judged: list[Judged]) -> Iterator[Finding]:
         names = (series.trail, f"arn:aws:cloudtrail:{series.home}:{series.account}:trail/{series.trail}")
-        tasks = (
-            (
-                batch,
-                ([item[1:] for item in batch.wanted], names if batch.judged.is_tail else ()) if batch.wanted else None,
-            )
-            for one in judged
-            for batch in self._batches(one, series, is_backfill)
-        )
-        for batch, result in self._workers.map(check_files, tasks):
-            if batch.is_start:
-                yield self._digest_finding(scope, batch)
-            yield from self._log_findings(scope, batch, result or [])
+        tasks = ((group, _work_of(group, names)) for group in self._groups(judged, series, is_backfill))
+        for group, result in self._workers.map(check_files, tasks):
+            checked = iter(result or ())
+            for batch in group:
+                if batch.is_start:
+                    yield self._digest_finding(scope, batch)
+                yield from self._log_findings(scope, batch, checked)
+
+    def _groups(self, judged: list[Judged], series: Series, is_backfill: bool) -> Iterator[list[Batch]]:
+        """Yield batches in groups that are worth a worker's while; one in whose files ends of logging are looked for is alone."""
+        group: list[Batch] = []
+        count = 0
+        for batch in (batch for one in judged for batch in self._batches(one, series, is_backfill)):
+            if group and (batch.judged.is_tail or group[0].judged.is_tail or count >= CHUNK or len(group) >= GROUP_MAX):
+                yield group
+                group, count = [], 0
+            group.append(batch)
+            count += len(batch.wanted)
+        if group:
+            yield group
 
     def _batches(self, judged: Judged, series: Series, is_backfill: bool) -> Iterator[Batch]:
         """Yield a digest's log files in parts; an invalid one has none, since it proves nothing."""
@@ -268,14 +276,13 @@ class Verifier:
         length = judged.window.end - judged.window.start
         return "note" if judged.is_tail and self._request.now - judged.window.end <= 2 * length else "unproven"
 
-    def _log_findings(self, scope: Scope, batch: Batch, results: list[Checked]) -> Iterator[Finding]:
+    def _log_findings(self, scope: Scope, batch: Batch, results: Iterator[Checked]) -> Iterator[Finding]:
         at = batch.judged.window.end
-        by_key = {item.key: item for item in results}
         for key in batch.proved:
             self.tally.kept += 1
             yield Finding("log", "valid", self._archive.label(key), "", at, scope.name)
         for place, key, _ in batch.wanted:
-            checked = by_key[key]
+            checked = next(results)
             if not checked.problem:
                 self._ledger.prove_log(batch.judged.key, place, self._ledger.mark_of(key) or "")
                 self._ledger.note_stops("/".join(batch.series[2:]), checked)
@@ -411,6 +418,12 @@ class Verifier:
     def _in_range(self, key: str) -> bool:
         at = _log_time(key)
         return at is not None and at < self._request.end and at >= (self._request.start or 0)
+
+
+def _work_of(group: list[Batch], names: tuple[str, str]) -> tuple[list[tuple[str, str]], tuple[str, ...]] | None:
+    """Return what a worker is to check, None for nothing. names: of the trail."""
+    wanted = [item[1:] for batch in group for item in batch.wanted]
+    return (wanted, names if group[0].judged.is_tail else ()) if wanted else None
 
 
 def _end_of(judged: Judged) -> int:

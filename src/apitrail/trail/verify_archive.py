@@ -71,8 +71,8 @@ class FolderArchive:
     def __init__(self, root: Path, bucket: str = "", prefix: str = "") -> None:
         self.bucket = bucket
         self.prefix = prefix
-        self._root = root
         self._base = f"{root}/"
+        self._shown = "" if str(root) == "." else self._base
         self._home = next((place for place in (root, *root.parents) if (place / OWN.decode()).is_dir()), None)
         self.keeps_metadata = self._home is not None
         self._name = "" if self._home is None or root == self._home else f"{root.relative_to(self._home).as_posix()}/"
@@ -81,7 +81,7 @@ class FolderArchive:
         """Return the path of a file, or `s3://bucket/key`."""
         if self.bucket:
             return f"s3://{self.bucket}/{key[1:] if key.startswith('/') else self.prefix + key}"
-        return str(self._root / key)
+        return key if key.startswith("/") else self._shown + key
 
     def _path(self, key: str) -> str:
         return f"{self._home}{key}" if key.startswith("/") else self._base + key

@@ -4,9 +4,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-import orjson
+import msgspec
 from isal import isal_zlib
 
 from apitrail.trail.digest import ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM
@@ -23,8 +23,6 @@ BadGzip = cast(type[Exception], isal_zlib.error)
 BLOCK_BYTES = 4 * 1024 * 1024
 DIGEST_BYTES_MAX = 64 * 1024 * 1024
 LOOKED_BYTES_MAX = 64 * 1024 * 1024
-TEXTS = ("digestPublicKeyFingerprint", "digestS3Bucket", "digestS3Object", "digestStartTime", "digestEndTime")
-OPTIONAL = ("previousDigestS3Bucket", "previousDigestS3Object", "previousDigestHashValue", "previousDigestSignature")
 _STOP = re.compile(
     rb'"eventTime":"([^"]{20})","eventSource":"cloudtrail\.amazonaws\.com","eventName":'
     rb'"(StopLogging|DeleteTrail|UpdateTrail)"(.{0,4096}?)"eventID"',
@@ -33,6 +31,33 @@ _STOP = re.compile(
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
 _NAMED = re.compile(rb'"name":"([^"]{1,2048})"')
 _OFF = b'"enableLogFileValidation":false'
+
+
+class _LogFile(msgspec.Struct, rename="camel"):
+    """A log file, in the words of a digest file."""
+
+    s3_bucket: str
+    s3_object: str
+    hash_value: str
+    hash_algorithm: str = HASH_ALGORITHM
+
+
+class _Content(msgspec.Struct, rename="camel"):
+    """What is read of a digest file. previous_*: null in a starting one; the signature may not even then be absent."""
+
+    digest_public_key_fingerprint: str
+    digest_s3_bucket: str
+    digest_s3_object: str
+    digest_start_time: str
+    digest_end_time: str
+    previous_digest_signature: str | None
+    log_files: list[_LogFile] | None
+    previous_digest_s3_bucket: str | None = None
+    previous_digest_s3_object: str | None = None
+    previous_digest_hash_value: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Content)
 
 
 class Digest(NamedTuple):
@@ -88,32 +113,30 @@ def read_digest(key: str, found: tuple[bytes, Mapping[str, str]] | None) -> tupl
         return Digest(key, INVALID_FORMAT), []
     try:
         return _parse(key, content, metadata)
-    except (KeyError, TypeError, ValueError):
+    except ValueError:
         return Digest(key, INVALID_FORMAT), []
 
 
 def _parse(key: str, content: bytes, metadata: Mapping[str, str]) -> tuple[Digest, list[Log]]:
-    """Raises: KeyError, TypeError, ValueError for content that is no digest."""
-    said = orjson.loads(content)
-    texts = {name: _text(said[name]) for name in TEXTS}
-    before = {name: _text(said[name] or "") if name in said else "" for name in OPTIONAL}
-    if "previousDigestSignature" not in said or ("_backfill." in key and GENERATED not in metadata and metadata):
+    """Raises: ValueError for content that is no digest."""
+    said = _DECODER.decode(content)
+    if "_backfill." in key and GENERATED not in metadata and metadata:
         return Digest(key, INVALID_FORMAT), []
-    logs = [_log(item) for item in said["logFiles"] or ()]
+    logs = [_log(item) for item in said.log_files or ()]
     digest = Digest(
         key=key,
         problem=_problem(metadata),
         sha256=hashlib.sha256(content).hexdigest(),
-        bucket=texts["digestS3Bucket"],
-        object=texts["digestS3Object"],
-        fingerprint=texts["digestPublicKeyFingerprint"],
-        start_at=epoch(texts["digestStartTime"]),
-        end_at=epoch(texts["digestEndTime"]),
-        end_text=texts["digestEndTime"],
-        previous_bucket=before["previousDigestS3Bucket"],
-        previous_key=before["previousDigestS3Object"],
-        previous_sha256=before["previousDigestHashValue"],
-        previous_signature=before["previousDigestSignature"],
+        bucket=said.digest_s3_bucket,
+        object=said.digest_s3_object,
+        fingerprint=said.digest_public_key_fingerprint,
+        start_at=epoch(said.digest_start_time),
+        end_at=epoch(said.digest_end_time),
+        end_text=said.digest_end_time,
+        previous_bucket=said.previous_digest_s3_bucket or "",
+        previous_key=said.previous_digest_s3_object or "",
+        previous_sha256=said.previous_digest_hash_value or "",
+        previous_signature=said.previous_digest_signature or "",
         signature=metadata.get(SIGNATURE, ""),
         generated=metadata.get(GENERATED, ""),
         log_count=len(logs),
@@ -129,17 +152,10 @@ def _problem(metadata: Mapping[str, str]) -> str:
     return "" if named else WRONG_SIGNATURE
 
 
-def _log(item: Any) -> Log:
-    if item.get("hashAlgorithm", HASH_ALGORITHM) != HASH_ALGORITHM:
+def _log(item: _LogFile) -> Log:
+    if item.hash_algorithm != HASH_ALGORITHM:
         raise ValueError("unknown hash algorithm")
-    bucket, key = _text(item["s3Bucket"]), _text(item["s3Object"])
-    return Log(place_of(bucket, key), relative(key), _text(item["hashValue"]))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a text was expected")
-    return value
+    return Log(place_of(item.s3_bucket, item.s3_object), relative(item.s3_object), item.hash_value)
 
 
 def epoch(text: str) -> int:
@@ -162,12 +178,13 @@ def inflate(body: bytes, limit: int) -> bytes | None:
 
 
 def check_logs(archive: Archive, wanted: Iterable[tuple[str, str]], look_for: tuple[str, ...] = ()) -> list[Checked]:
-    """Return what became of log files, given as key and hash.
+    """Return what became of log files, given as key and hash, in their order.
 
     look_for: names of a trail; when given, events by which its logging or validation was stopped are looked for.
     """
-    hashes = dict(wanted)
-    return [_check(key, body, hashes[key], look_for) for key, body in archive.bodies(hashes)]
+    asked = list(wanted)
+    bodies = archive.bodies([key for key, _ in asked])
+    return [_check(key, body, sha256, look_for) for (_, sha256), (key, body) in zip(asked, bodies, strict=True)]
 
 
 def _check(key: str, body: bytes | None, sha256: str, look_for: tuple[str, ...]) -> Checked:

@@ -104,15 +104,16 @@ class Ledger:
         """Return the digests that must be read: not proved yet, or changed since."""
         return (key for key in keys if not (self._lasts and self.is_proved(key)))
 
-    def put_digest(self, digest: Digest, logs: list[Log]) -> None:
-        """Keep a digest that was read, with what it lists; log files proved before stay proved while their hash is the same."""
-        known = self._forget(digest.key) if self._lasts else {}
-        is_proved = digest.refusal == "" and not digest.problem
-        self._db.execute(PUT_DIGEST, (digest.key, is_proved, *digest))
-        self._db.executemany(
-            "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?)",
-            ((digest.key, place, *log, known.get((log.key, log.sha256), "")) for place, log in enumerate(logs)),
-        )
+    def put_digests(self, read: Iterable[tuple[Digest, list[Log]]]) -> None:
+        """Keep digests that were read, with what they list; log files proved before stay proved while their hash is the same."""
+        digests, listed = [], []
+        for digest, logs in read:
+            known = self._forget(digest.key) if self._lasts else {}
+            digests.append((digest.key, digest.refusal == "" and not digest.problem, *digest))
+            for place, log in enumerate(logs):
+                listed.append((digest.key, place, *log, known.get((log.key, log.sha256), "")))
+        self._db.executemany(PUT_DIGEST, digests)
+        self._db.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?)", listed)
 
     def _forget(self, key: str) -> dict[tuple[str, str], str]:
         """Forget what a digest listed; return with what mark each log file was proved, by key and hash."""

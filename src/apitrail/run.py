@@ -1,6 +1,7 @@
 """Runs a server: makes the app, opens its socket, writes server.json, and ends in order when told to."""
 
 import asyncio
+import ctypes
 import gc
 import os
 import socket
@@ -30,6 +31,9 @@ ACCOUNT_DIGITS = 12
 PORT_MAX = 65535
 YOUNG_OBJECTS = 20_000
 YOUNG_ROUNDS = 20
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGE_BYTES = 1024 * 1024
+SPARE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def run_server(
         clock = MovableClock() if dev else None
         app = App(settings, clock=clock, ids=None if seed is None else seeded_ids(seed), is_dev=dev)
         facts = _prepare(app, _port(listener), region)
+        _give_memory_back()
         _spare_the_collector()
         uvloop.run(serve(_doors(app, listener, games), app, settings, lambda: on_ready(facts)))
     (facts.data / SERVER_FILE).unlink(missing_ok=True)
@@ -101,6 +106,17 @@ def _doors(app: App, listener: socket.socket, games: socket.socket) -> list[Door
     application = Server(app, app.pipeline, OwnEndpoints(app), app.metrics, app.game_servers)
     secure = given if given[0] else (own, own)
     return [Door(application, listener, *given), Door(OnlyGameServers(app.game_servers), games, *secure)]
+
+
+def _give_memory_back() -> None:
+    """Let the C library, where it is glibc, return a large buffer to the system as soon as it is free.
+
+    Once some were freed it keeps up to 64 MB for each thread otherwise, and each log file is made in such a buffer.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, SPARE_BYTES)
 
 
 def _spare_the_collector() -> None:

@@ -103,17 +103,20 @@ class TreeCompiler:
             for name, member in cast(StructureShape, shape).members.items()
             if only is None or name in only
         }
+        as_they_are = frozenset(name for name, (wire, write) in members.items() if wire == name and write is None)
+        others = [(name, *member) for name, member in members.items() if name not in as_they_are]
+
+        def write_plain(value: Any) -> dict[str, Any]:
+            return {name: item for name, item in value.items() if item is not None and name in as_they_are}
 
         def write_structure(value: Any) -> dict[str, Any]:
-            tree = {}
-            for name, item in value.items():
-                member = members.get(name)
-                if member is not None and item is not None:
-                    wire, write = member
+            tree = {name: item for name, item in value.items() if item is not None and name in as_they_are}
+            for name, wire, write in others:
+                if name in value and (item := value[name]) is not None:
                     tree[wire] = item if write is None else write(item)
             return tree
 
-        return write_structure
+        return write_structure if others else write_plain
 
     def _compile_reader(self, shape: Shape) -> Reader:
         kind = shape.type_name
@@ -181,21 +184,15 @@ def _map_reader(read_key: Reader, read: Reader) -> Reader:
 
 
 def _list_writer(write: Writer | None) -> Writer:
-    def write_list(value: Any) -> list[Any]:
-        if write is None:
-            return [item for item in value if item is not None]
-        return [write(item) for item in value if item is not None]
-
-    return write_list
+    if write is None:
+        return lambda value: [item for item in value if item is not None]
+    return lambda value: [write(item) for item in value if item is not None]
 
 
 def _map_writer(write: Writer | None) -> Writer:
-    def write_map(value: Any) -> dict[str, Any]:
-        if write is None:
-            return {key: item for key, item in value.items() if item is not None}
-        return {key: write(item) for key, item in value.items() if item is not None}
-
-    return write_map
+    if write is None:
+        return lambda value: {key: item for key, item in value.items() if item is not None}
+    return lambda value: {key: write(item) for key, item in value.items() if item is not None}
 
 
 def _float_writer(number: Callable[[Any], float], write: Callable[[float], Any]) -> Writer:

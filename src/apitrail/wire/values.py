@@ -83,8 +83,8 @@ def time_of(seconds: float) -> datetime:
 def milliseconds_of(value: Any) -> int:
     """Return a time (datetime, UTC where it says no zone, or epoch seconds) as epoch milliseconds, rounded down."""
     if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (aware - EPOCH) // timedelta(milliseconds=1)
+        since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - EPOCH
+        return (86_400 * since.days + since.seconds) * 1000 + since.microseconds // 1000
     return math.floor(round(float(value) * 1000, 3))
 
 

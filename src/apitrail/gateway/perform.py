@@ -1,6 +1,6 @@
 """Station 5 and 6: validate, authorise, change and record, in one transaction.
 
-No record, no action: the body of the operation and the append of its event share a savepoint. If the event cannot be
+No record, no action: the body of the operation and the append of its event are one piece of work. If the event cannot be
 committed, the change is undone and the caller gets 503.
 """
 

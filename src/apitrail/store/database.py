@@ -5,19 +5,27 @@ and may run it again after a failed commit, so it must have no effect but throug
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
+class Seen(NamedTuple):
+    """A document that was read or written. body: its bytes. values: what it is indexed by, None while nobody has asked."""
+
+    ord: int
+    body: bytes
+    values: tuple[frozenset[Any], ...] | None = None
+
+
 class Tx(Protocol):
     """An open transaction, or a snapshot to read from.
 
-    seen: (ord, bytes) of the documents that this piece of work has read or written, by scope and id.
+    seen: documents as they are now in this transaction, by scope and id; some of those that were read or written.
     """
 
-    seen: dict[tuple[str, str], tuple[int, bytes]]
+    seen: dict[tuple[str, str], Seen]
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""

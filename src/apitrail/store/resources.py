@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from apitrail.store.database import Tx
+from apitrail.store.database import Seen, Tx
 
 Doc = dict[str, Any]
 Scope = Literal["regional", "account", "global"]
@@ -21,6 +21,14 @@ encode_doc = msgspec.msgpack.Encoder().encode
 decode_doc: Callable[[bytes], Any] = msgspec.msgpack.Decoder().decode
 ROWS_AT_ONCE = 50
 """Index rows written by one statement."""
+
+REMEMBERED_BYTES_MAX = 16 * 1024
+"""Larger documents are read again whenever they are asked for."""
+
+Values = tuple[frozenset[Any], ...]
+"""What a document is indexed by, in the order of its collection's indexes."""
+
+NOTHING: frozenset[Any] = frozenset()
 
 
 class Place(Protocol):
@@ -92,7 +100,7 @@ class Collection:
             yield account, region, Entry(ord_, id_, decode_doc(doc))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Documents:
     """The documents of one kind in one account and region, seen through a transaction."""
 
@@ -102,57 +110,67 @@ class Documents:
 
     def get(self, id: str) -> Doc | None:
         """Return a document, or None."""
-        row = self._row(id)
-        return decode_doc(row[1]) if row else None
+        seen = self._find(id)
+        return decode_doc(seen.body) if seen else None
 
     def has(self, id: str) -> bool:
         """Return whether there is a document of this id."""
-        return self._row(id) is not None
+        return self._find(id) is not None
 
     def put(self, id: str, doc: Doc) -> None:
         """Store a document under its id, new or in place of the old one."""
-        row = self._row(id)
-        if row is None:
+        seen = self._find(id)
+        if seen is None:
             self.add(id, doc)
             return
         body = encode_doc(doc)
-        self.tx.run("UPDATE resources SET doc = ? WHERE ord = ?", (body, row[0]))
-        self.tx.seen[self.scope, id] = row[0], body
-        if self.indexes:
-            self._index(row[0], decode_doc(row[1]), doc)
+        if body != seen.body:
+            before = self._values_of(seen)
+            self.tx.run("UPDATE resources SET doc = ? WHERE ord = ?", (body, seen.ord))
+            self._keep(id, Seen(seen.ord, body, self._change(seen.ord, before, self._values(doc))))
 
     def add(self, id: str, doc: Doc) -> None:
         """Store a new document, of an id that no other one has."""
-        body = encode_doc(doc)
+        body, values = encode_doc(doc), self._values(doc)
         ord_ = self.tx.insert("INSERT INTO resources (scope, id, doc) VALUES (?, ?, ?)", (self.scope, id, body))
-        self.tx.seen[self.scope, id] = ord_, body
-        rows = [
-            (self.scope, field, value, ord_)
-            for field, value_of in self.indexes.items()
-            for value in _values(value_of, doc)
-        ]
-        self._insert(rows)
+        self._keep(id, Seen(ord_, body, values))
+        fields = zip(self.indexes, values, strict=True)
+        self._insert([(self.scope, field, value, ord_) for field, found in fields for value in found])
 
     def delete(self, id: str) -> bool:
         """Remove a document; return whether there was one."""
-        row = self._row(id)
-        if row is None:
+        seen = self._find(id)
+        if seen is None:
             return False
-        if self.indexes:
-            self._index(row[0], decode_doc(row[1]), {})
-        self.tx.run("DELETE FROM resources WHERE ord = ?", (row[0],))
-        del self.tx.seen[self.scope, id]
+        before = self._values_of(seen)
+        self._change(seen.ord, before, (NOTHING,) * len(before))
+        self.tx.run("DELETE FROM resources WHERE ord = ?", (seen.ord,))
+        self.tx.seen.pop((self.scope, id), None)
         return True
 
-    def _row(self, id: str) -> tuple[int, bytes] | None:
-        """Return (ord, bytes) of a document; asked once per piece of work."""
-        row = self.tx.seen.get((self.scope, id))
-        if row is None:
-            found = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
-            if found is None:
+    def _find(self, id: str) -> Seen | None:
+        """Return a document that is there."""
+        seen = self.tx.seen.get((self.scope, id))
+        if seen is None:
+            row = self.tx.one("SELECT ord, doc FROM resources WHERE scope = ? AND id = ?", (self.scope, id))
+            if row is None:
                 return None
-            row = self.tx.seen[self.scope, id] = found[0], found[1]
-        return row
+            seen = Seen(row[0], row[1])
+            self._keep(id, seen)
+        return seen
+
+    def _keep(self, id: str, seen: Seen) -> None:
+        """Remember how a document is now, unless it is large."""
+        if len(seen.body) <= REMEMBERED_BYTES_MAX:
+            self.tx.seen[self.scope, id] = seen
+        else:
+            self.tx.seen.pop((self.scope, id), None)
+
+    def _values_of(self, seen: Seen) -> Values:
+        return self._values(decode_doc(seen.body)) if seen.values is None else seen.values
+
+    def _values(self, doc: Doc) -> Values:
+        return tuple([_values(value_of, doc) for value_of in self.indexes.values()])
 
     def page(self, limit: int, after: int = 0, *, newest_first: bool = False) -> list[Entry]:
         """Return up to limit documents after (or, newest first, before) a place in the order; after 0: from the start."""
@@ -225,15 +243,16 @@ class Documents:
         """Return every document, in the order of creation; for small collections."""
         return self.page(-1)
 
-    def _index(self, ord_: int, old: Doc, new: Doc) -> None:
-        """Bring the index rows of a document from its old content to its new one."""
+    def _change(self, ord_: int, old: Values, new: Values) -> Values:
+        """Bring the index rows of a document from its old values to its new ones, and return these."""
+        if old == new:
+            return new
         added: list[tuple[str, str, Any, int]] = []
-        for field, value_of in self.indexes.items():
-            before, after = _values(value_of, old), _values(value_of, new)
+        where = "scope = ? AND field = ? AND value = ? AND ord = ?"
+        for field, before, after in zip(self.indexes, old, new, strict=True):
             if before == after:
                 continue
             gone, come = list(before - after), list(after - before)
-            where = "scope = ? AND field = ? AND value = ? AND ord = ?"
             for value, other in zip(gone, come, strict=False):
                 self.tx.run(
                     f"UPDATE resource_index SET value = ? WHERE {where}", (other, self.scope, field, value, ord_)
@@ -242,6 +261,7 @@ class Documents:
                 self.tx.run(f"DELETE FROM resource_index WHERE {where}", (self.scope, field, value, ord_))
             added += [(self.scope, field, value, ord_) for value in come[len(gone) :]]
         self._insert(added)
+        return new
 
     def _insert(self, rows: list[tuple[str, str, Any, int]]) -> None:
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -251,20 +271,21 @@ class Documents:
 
 @cache
 def _insert(rows: int) -> str:
-    return f"INSERT INTO resource_index VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"
+    """Return the statement for so many rows. OR FAIL: SQLite need not be able to take back a part of them by itself."""
+    return f"INSERT OR FAIL INTO resource_index VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"
 
 
 def _member(name: str) -> IndexOf:
     return lambda doc: doc.get(name)
 
 
-def _values(value_of: IndexOf, doc: Doc) -> set[Any]:
-    if not doc:
-        return set()
+def _values(value_of: IndexOf, doc: Doc) -> frozenset[Any]:
     value = value_of(doc)
+    if value is None:
+        return NOTHING
     if isinstance(value, list | tuple | set):
-        return {item for item in value if item is not None}
-    return set() if value is None else {value}
+        return frozenset([item for item in value if item is not None])
+    return frozenset((value,))
 
 
 def _direction(after: int, newest_first: bool) -> tuple[str, str]:

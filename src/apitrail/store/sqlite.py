@@ -1,8 +1,12 @@
 """The SQLite database: one file, one writing connection, commits shared by all who wait.
 
-Pieces of work run one after another on the event loop inside BEGIN ... COMMIT, each in a savepoint of its own; only
-the COMMIT, which waits for the disk, goes to a thread. Work that arrives meanwhile forms the next batch, so there is no
-timed window: a lone caller waits for one sync, and many callers share one. Readers use connections of their own.
+Pieces of work run one after another on the event loop inside BEGIN ... COMMIT; only the COMMIT, which waits for the disk,
+goes to a thread. Work that arrives meanwhile forms the next batch, so there is no timed window: a lone caller waits for one
+sync, and many callers share one. Readers use connections of their own.
+
+A batch runs without savepoints, since in each of them SQLite copies every page before its first change: a third of the cost
+of a call. When a piece of work has changed something that must be taken back, which is rare, the whole batch is rolled back
+and runs again, each piece in a savepoint of its own.
 """
 
 import asyncio
@@ -19,10 +23,13 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from apitrail.errors import JournalUnavailable
-from apitrail.store.database import Row, Work
+from apitrail.store.database import Row, Seen, Work
 
 T = TypeVar("T")
 BATCH_WORKS_MAX = 256
+REMEMBERED_MAX = 4096
+"""Documents that are known from one piece of work to the next."""
+
 RETRY_S = 0.05
 READERS = 2
 DISK_CODES = frozenset(
@@ -42,13 +49,20 @@ DISK_CODES = frozenset(
 log = logging.getLogger("apitrail.store")
 
 
+class Unguarded(BaseException):
+    """Work that has no savepoint must be taken back. No error that work itself may catch."""
+
+
 class SqliteTx:
-    """A transaction on one connection."""
+    """A transaction on one connection.
+
+    Documents that work has seen are known to the next one as well, as long as nothing is rolled back and nobody else writes.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
         self._execute = connection.execute
-        self.seen: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._is_changed = self._is_guarded = False
+        self.seen: dict[tuple[str, str], Seen] = {}
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run a statement and return its rows."""
@@ -61,18 +75,36 @@ class SqliteTx:
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement that changes something and return how many rows it changed."""
+        self._is_changed = True
         return self._execute(sql, params).rowcount
 
     def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run an INSERT and return the new row's number."""
+        self._is_changed = True
         number = self._execute(sql, params).lastrowid
         assert number is not None
         return number
 
     def undo(self) -> None:
-        """Take back what this piece of work has changed so far."""
+        """Take back what this piece of work has changed so far. Raises: Unguarded."""
+        if not self._is_changed:
+            return
+        if not self._is_guarded:
+            raise Unguarded
         self._execute("ROLLBACK TO work")
         self.seen.clear()
+        self._is_changed = False
+
+    def begin_work(self, *, guarded: bool) -> None:
+        """Begin a piece of work. guarded: it can be taken back alone."""
+        self._is_changed, self._is_guarded = False, guarded
+        if guarded:
+            self._execute("SAVEPOINT work")
+
+    def end_work(self) -> None:
+        """Keep what the piece of work has changed."""
+        if self._is_guarded:
+            self._execute("RELEASE work")
 
 
 @dataclass(slots=True)
@@ -103,6 +135,7 @@ class SqliteDatabase:
         migrate(self._writer)
         self._file_id = _file_id(path)
         self._tx = SqliteTx(self._writer)
+        self._others_version = 0
         self._pending: deque[_Waiting] = deque()
         self._batch: asyncio.Task[None] | None = None
         self._commits = ThreadPoolExecutor(1, "journal-commit")
@@ -138,12 +171,11 @@ class SqliteDatabase:
 
     def write_now(self, work: Work[T]) -> T:
         """Run work and commit it on the calling thread, before the event loop runs or in commands."""
-        self._writer.execute("BEGIN IMMEDIATE")
-        self._tx.seen.clear()
+        self._begin()
         try:
             result = work(self._tx)
         except BaseException:
-            self._writer.execute("ROLLBACK")
+            self._roll_back()
             raise
         self._writer.execute("COMMIT")
         return result
@@ -186,9 +218,13 @@ class SqliteDatabase:
         try:
             if missing := self._missing():
                 raise sqlite3.OperationalError(missing)
-            self._writer.execute("BEGIN IMMEDIATE")
-            for waiting in batch:
-                self._apply(waiting)
+            self._begin()
+            try:
+                self._apply(batch, guarded=False)
+            except Unguarded:
+                self._roll_back()
+                self._begin()
+                self._apply(batch, guarded=True)
             await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
         except sqlite3.Error as error:
             self._refuse(batch, str(error), loop.time())
@@ -198,29 +234,42 @@ class SqliteDatabase:
             _settle(waiting)
         return True
 
-    def _apply(self, waiting: _Waiting) -> None:
-        """Run one piece of work in its savepoint. A database error is the whole batch's, any other its own."""
-        execute = self._writer.execute
-        execute("SAVEPOINT work")
+    def _begin(self) -> None:
+        """Begin a transaction; what is known of documents is forgotten when somebody else has written, or it grows too much."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        if version != self._others_version or len(self._tx.seen) > REMEMBERED_MAX:
+            self._tx.seen.clear()
+            self._others_version = version
+
+    def _roll_back(self) -> None:
         self._tx.seen.clear()
-        waiting.result, waiting.error = None, None
-        try:
-            waiting.result = waiting.work(self._tx)
-        except Exception as error:
-            if self.trouble(error):
-                raise
-            waiting.error = error
-            execute("ROLLBACK TO work")
-        execute("RELEASE work")
-        if not waiting.durable:
-            _settle(waiting)
+        self._writer.execute("ROLLBACK")
+
+    def _apply(self, batch: list[_Waiting], *, guarded: bool) -> None:
+        """Run the pieces of a batch. A database error is the whole batch's, any other its own. Raises: Unguarded."""
+        for waiting in batch:
+            self._tx.begin_work(guarded=guarded)
+            waiting.result, waiting.error = None, None
+            try:
+                waiting.result = waiting.work(self._tx)
+            except Exception as error:
+                if self.trouble(error):
+                    raise
+                waiting.error = error
+                self._tx.undo()
+            self._tx.end_work()
+        for waiting in batch:
+            if not waiting.durable:
+                _settle(waiting)
 
     def _refuse(self, batch: list[_Waiting], reason: str, now: float) -> None:
         """Roll back; queue again whatever still has time, and answer the rest."""
         self._problem = f"the journal {self.path.name} cannot be written: {reason}"
+        self._tx.seen.clear()
         if self._writer.in_transaction:
             with contextlib.suppress(sqlite3.Error):
-                self._writer.execute("ROLLBACK")
+                self._roll_back()
         again = [waiting for waiting in batch if waiting.deadline > now and not waiting.answer.cancelled()]
         self._pending.extendleft(reversed(again))
         for waiting in batch:
@@ -271,6 +320,7 @@ def _settle(waiting: _Waiting) -> None:
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.execute("PRAGMA busy_timeout=2000")
+    connection.execute("PRAGMA temp_store=MEMORY")  # else what a savepoint keeps goes to a file
     if read_only:
         connection.execute("PRAGMA query_only=1")
         return connection

@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from apitrail.errors import JournalUnavailable
 from apitrail.store.database import Tx
+from apitrail.store.resources import REMEMBERED_BYTES_MAX, Collection
 from apitrail.store.sqlite import SqliteDatabase
 
 INSERT = "INSERT INTO meta VALUES (?, ?)"
@@ -20,7 +21,7 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-def put(name: str) -> object:
+def put(name: str) -> Callable[[Tx], int]:
     return lambda tx: tx.run(INSERT, (name, b""))
 
 
@@ -168,3 +169,82 @@ def test_what_was_acknowledged_is_there_after_opening_again(tmp_path: Path, loop
     assert loop.run(second.read(names)) == ["kept"]
     loop.run(first.close())
     loop.run(second.close())
+
+
+NUMBERS = Collection("test/number", indexes=["parity"])
+
+
+def number(name: str, value: int) -> Callable[[Tx], None]:
+    return lambda tx: NUMBERS.at(tx).put(name, {"value": value, "parity": value % 2})
+
+
+def values(tx: Tx) -> dict[str, int]:
+    return {entry.id: entry.doc["value"] for entry in NUMBERS.at(tx).all()}
+
+
+def test_what_is_remembered_of_a_document_is_forgotten_when_its_work_is_taken_back(
+    tmp_path: Path, loop: asyncio.Runner
+) -> None:
+    database = open_database(tmp_path)
+
+    def second_thoughts(tx: Tx) -> int:
+        number("one", 3)(tx)
+        tx.undo()
+        found = NUMBERS.at(tx).get("one")
+        assert found is not None
+        number("one", found["value"] + 1)(tx)
+        return int(found["value"])
+
+    async def together() -> list[int | None]:
+        works = (number("one", 1), number("two", 2), second_thoughts)
+        return await asyncio.gather(*(database.write(work) for work in works))
+
+    assert loop.run(together())[-1] == 1
+    assert loop.run(database.read(values)) == {"one": 2, "two": 2}
+    assert loop.run(database.read(lambda tx: NUMBERS.at(tx).count("parity", 0))) == 2
+    loop.run(database.close())
+
+
+def test_work_without_a_failure_runs_once_and_that_beside_a_failure_twice(tmp_path: Path, loop: asyncio.Runner) -> None:
+    database = open_database(tmp_path)
+    runs: list[str] = []
+
+    def counted(name: str) -> Callable[[Tx], None]:
+        def work(tx: Tx) -> None:
+            runs.append(name)
+            put(name)(tx)
+            if name == "bad":
+                raise ValueError("no")
+
+        return work
+
+    async def together(*some: str) -> list[BaseException | None]:
+        return await asyncio.gather(*(database.write(counted(name)) for name in some), return_exceptions=True)
+
+    loop.run(together("a", "b"))
+    assert runs == ["a", "b"]
+    loop.run(together("c", "bad", "d"))
+    assert sorted(runs[2:]) == ["bad", "bad", "c", "c", "d"]
+    assert loop.run(database.read(names)) == ["a", "b", "c", "d"]
+    loop.run(database.close())
+
+
+def test_what_somebody_else_has_written_is_seen_by_the_next_work(tmp_path: Path, loop: asyncio.Runner) -> None:
+    database, other = open_database(tmp_path), open_database(tmp_path)
+    loop.run(database.write(number("one", 1)))
+    other.write_now(number("one", 5))
+    found = loop.run(database.write(lambda tx: NUMBERS.at(tx).get("one")))
+    assert found is not None and found["value"] == 5
+    loop.run(other.close())
+    loop.run(database.close())
+
+
+def test_a_large_document_is_read_again_and_a_small_one_in_its_place_is_not_mistaken(
+    tmp_path: Path, loop: asyncio.Runner
+) -> None:
+    database = open_database(tmp_path)
+    for text in ("small", "x" * (REMEMBERED_BYTES_MAX + 1), "small again"):
+        loop.run(database.write(lambda tx, text=text: NUMBERS.at(tx).put("one", {"parity": 0, "text": text})))
+        found = loop.run(database.write(lambda tx: NUMBERS.at(tx).get("one")))
+        assert found is not None and found["text"] == text
+    loop.run(database.close())

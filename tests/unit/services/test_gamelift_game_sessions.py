@@ -57,6 +57,25 @@ def test_a_new_session_is_activating_and_has_its_address_already(stage: Stage) -
     assert see(stage, session) == session | {"Status": "ACTIVE"}
 
 
+def test_where_slow_steps_are_immediate_a_new_session_is_answered_activating_and_found_active(
+    stage_at_once: Stage,
+) -> None:
+    stage = stage_at_once
+    fleet_id = active_fleet(stage)
+    sessions = [create(stage, fleet_id, GameSessionData="m" * 5000) for _ in range(2)]
+    for session in sessions:
+        assert session["Status"] == "ACTIVATING" and len(session["GameSessionData"]) == 5000
+        assert see(stage, session) == session | {"Status": "ACTIVE"}
+    (found,) = stage.call("SearchGameSessions", FleetId=fleet_id, Limit=1)["GameSessions"]
+    assert public(found) == sessions[0] | {"Status": "ACTIVE"}
+    figures = stage.read(lambda ctx: processes.counts(ctx, fleet_id, HOME))
+    assert (figures.session_count, figures.active_session_count, figures.player_slot_count) == (2, 2, 8)
+    stage.settle()
+    assert see(stage, sessions[1]) == sessions[1] | {"Status": "ACTIVE"}
+    recorded = [event for event in stage.events() if event["eventName"] == "CreateGameSession"]
+    assert [event["responseElements"]["gameSession"]["status"] for event in recorded] == ["ACTIVATING"] * 2
+
+
 def test_a_session_in_a_remote_location_says_so_in_its_id(stage: Stage) -> None:
     fleet_id = active_fleet(stage, Locations=[{"Location": "eu-west-1"}])
     stage.advance(10)

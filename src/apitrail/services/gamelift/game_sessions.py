@@ -73,6 +73,7 @@ CREATOR_PAUSE = timedelta(seconds=1)
 def create_game_session(ctx: Context, params: "CreateGameSessionInputTypeDef") -> dict[str, Any]:
     """Begin a game session on a free process of a fleet and return it, ACTIVATING.
 
+    Where slow steps are immediate (`gamelift.delay_scale` 0), one on a virtual process is ACTIVE when it is looked at.
     With an IdempotencyToken (or GameSessionId, its old name) that was used on the fleet before, and the same
     parameters, returns the session made then, as it is now.
     Raises: InvalidRequestException; NotFoundException; TerminalRoutingStrategyException; InvalidFleetStatusException;
@@ -88,7 +89,9 @@ def create_game_session(ctx: Context, params: "CreateGameSessionInputTypeDef") -
     location = _location_of(ctx, fleet, params.get("Location"))
     _check_creator(ctx, fleet, params.get("CreatorId"))
     members = {name: value for name, value in params.items() if name in COPIED}
-    session = sessions.begin(ctx, fleet, location, token or ctx.ids.new("gsess"), {**members, "_Request": digest})
+    members["_Request"] = digest
+    at_once = ctx.settings.gamelift.delay_scale == 0
+    session = sessions.begin(ctx, fleet, location, token or ctx.ids.new("gsess"), members, at_once=at_once)
     if session is None:
         fleet_id: str = fleet["FleetId"]
         raise FleetCapacityExceededException(

@@ -14,7 +14,16 @@ from apitrail.services.gamelift import process_messages
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
 from apitrail.services.gamelift.hosted import is_hosted, launch_later, note_end
 from apitrail.services.gamelift.moments import HOST_READY
-from apitrail.services.gamelift.process_facts import ACTIVATING, LAUNCHED, READY, STATES, host_id_of, room, room_prefix
+from apitrail.services.gamelift.process_facts import (
+    ACTIVATING,
+    HOSTING,
+    LAUNCHED,
+    READY,
+    STATES,
+    host_id_of,
+    room,
+    room_prefix,
+)
 from apitrail.services.gamelift.room_waits import room_came
 from apitrail.services.gamelift.session_facts import end_of
 from apitrail.services.gamelift.states import SERVER_PROCESS
@@ -113,19 +122,25 @@ def start(
     return process
 
 
-def reserve(ctx: Context, fleet_id: str, location: str, key: str) -> Doc | None:
+def reserve(ctx: Context, fleet_id: str, location: str, key: str, *, slots: int | None = None) -> Doc | None:
     """Take a free process of a location for a session and return it, ACTIVATING; None when there is none.
 
-    key: the id under which the session is kept. The fullest host is taken first, so that others stay idle and
-    can be stopped; then its oldest process.
+    key: the id under which the session is kept. slots: its player slots, when it is active at once if the process is
+    virtual, which is HOSTING then. The fullest host is taken first, so that others stay idle and can be stopped; then its
+    oldest process.
     """
     prefix = room_prefix(fleet_id, location)
     best = HOSTS(ctx).between("room", prefix, end_of(prefix), 1)
     if not best:
         return None
+    host = best[0].entry.doc
     process = PROCESSES(ctx).find("ready", best[0].entry.id, 1)[0].doc
     process |= {"GameSession": key, "Served": True}
-    _move(ctx, best[0].entry.doc, process, ACTIVATING)
+    if slots is None or not process["Virtual"]:
+        _move(ctx, host, process, ACTIVATING)
+    else:
+        host["PlayerSlots"] += slots
+        _move(ctx, host, process, ACTIVATING, HOSTING)
     return process
 
 
@@ -154,11 +169,13 @@ def listen(ctx: Context, process: Doc, port: int) -> None:
 def count_players(ctx: Context, process_id: str, *, slots: int = 0, players: int = 0) -> None:
     """Add to the figures of a process's host: slots and connected players of its active sessions."""
     process = PROCESSES(ctx).get(process_id)
-    host = None if process is None else HOSTS(ctx).get(process["HostId"])
-    if host is not None and (slots or players):
+    if process is None or not (slots or players):
+        return
+    host = HOSTS(ctx).get(process["HostId"])
+    if host is not None:
         host["PlayerSlots"] += slots
         host["Players"] += players
-        put_host(ctx, host)
+        HOSTS(ctx).put(process["HostId"], host)
 
 
 def let_go(ctx: Context, fleet: Doc | None, process: Doc) -> None:
@@ -243,12 +260,18 @@ def _enter(process: Doc, state: str) -> None:
         process["State"] = SERVER_PROCESS.step(process["State"], state).target
 
 
-def _move(ctx: Context, host: Doc, process: Doc, state: str) -> None:
-    host["Counts"][process["State"]] -= 1
-    host["Counts"][state] += 1
-    _enter(process, state)
+def _move(ctx: Context, host: Doc, process: Doc, *states: str) -> None:
+    """Bring a process into another state, through others in their order, and store it and its host."""
+    gives_room = states[-1] == READY or process["State"] == ACTIVATING
+    for state in states:
+        host["Counts"][process["State"]] -= 1
+        host["Counts"][state] += 1
+        _enter(process, state)
     PROCESSES(ctx).put(process["ProcessId"], process)
-    is_first = state == READY and host.pop("Starting", False)
-    put_host(ctx, host)
+    is_first = states[-1] == READY and host.pop("Starting", False)
+    if gives_room:
+        put_host(ctx, host)
+    else:
+        HOSTS(ctx).put(process["HostId"], host)
     if is_first:
         HOST_READY.tell(ctx, host)

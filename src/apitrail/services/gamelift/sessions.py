@@ -68,17 +68,23 @@ def complete(ctx: Context, session: Doc) -> Doc:
     return together(GAME_SESSION_TEXTS(ctx), key_of(session), session) if session.get("_Aside") else session
 
 
-def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc) -> Doc | None:
+def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc, *, at_once: bool = False) -> Doc | None:
     """Begin a session on a free process of a location and return it, ACTIVATING; None when no process is free.
 
-    tail: the last part of its ARN. members: further members of the document.
+    tail: the last part of its ARN. members: further members of the document. at_once: a virtual process activates it in
+    this transaction, after what is returned, instead of in one of its own that is due at once.
     """
     key = session_key(fleet["FleetId"], tail)
-    process = pool.reserve(ctx, fleet["FleetId"], location, key)
+    slots = members["MaximumPlayerSessionCount"] if at_once else None
+    process = pool.reserve(ctx, fleet["FleetId"], location, key, slots=slots)
     if process is None:
         return None
     session = _new_session(ctx, fleet, location, tail, process) | members
     put_aside(GAME_SESSION_TEXTS(ctx), key, session)
+    if process["State"] == HOSTING:
+        begun = complete(ctx, session).copy()
+        _become_active(ctx, session)
+        return begun
     put_session(ctx, session)
     if process["Virtual"]:
         ctx.schedule(STARTED, {"Key": key}, 0)
@@ -91,13 +97,10 @@ def begin(ctx: Context, fleet: Doc, location: str, tail: str, members: Doc) -> D
 
 def activate(ctx: Context, session: Doc) -> None:
     """Take a session from ACTIVATING to ACTIVE, as its process says."""
-    _step(session, "ACTIVE")
-    session["_ActivatedAt"] = ctx.now
     process = PROCESSES(ctx).get(session["_Process"])
     assert process is not None, f"{session['GameSessionId']} is active on no process"
     pool.move(ctx, process, HOSTING, slots=session["MaximumPlayerSessionCount"])
-    SESSION_ACTIVE.tell(ctx, session)
-    put_session(ctx, session)
+    _become_active(ctx, session)
 
 
 def terminate(ctx: Context, session: Doc, reason: str, *, at_once: bool) -> None:
@@ -229,6 +232,14 @@ def _new_session(ctx: Context, fleet: Doc, location: str, tail: str, process: Do
         "_Process": process["ProcessId"],
         "_ProtectionPolicy": fleet.get("NewGameSessionProtectionPolicy", "NoProtection"),
     }
+
+
+def _become_active(ctx: Context, session: Doc) -> None:
+    """Store a session, ACTIVE, whose process is hosting it."""
+    _step(session, "ACTIVE")
+    session["_ActivatedAt"] = ctx.now
+    SESSION_ACTIVE.tell(ctx, session)
+    put_session(ctx, session)
 
 
 def _step(session: Doc, target: str) -> None:

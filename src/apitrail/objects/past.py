@@ -121,6 +121,10 @@ class Past:
         """Open the bytes of a record; None where they are gone."""
         return tree.open_file(self._root, self._path(record, b".data"))
 
+    def open_archived(self, record: Record) -> int | None:
+        """Open the compressed bytes of an archived record; None where they are gone."""
+        return tree.open_file(self._root, self._archive(record))
+
     def drop(self, record: Record) -> None:
         """Remove a record and its bytes."""
         for path in (self._path(record, b".json"), self._path(record, b".data"), self._archive(record)):
@@ -142,7 +146,7 @@ class Past:
     def unpack(self, record: Record, temporary: tuple[Path, int]) -> None:
         """Make a readable copy of an archived record's bytes, through a new temporary file."""
         path, descriptor = temporary
-        found = tree.open_file(self._root, self._archive(record))
+        found = self.open_archived(record)
         if found is None:
             raise no_such_version(record.key, record.version or NULL)
         try:

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from apitrail.trail.digest import Series, Window, parse_digest_key, utc_text
-from apitrail.trail.verify_archive import TOP, Archive, Entry, relative
+from apitrail.trail.verify_archive import ARCHIVED, TOP, Archive, Entry, relative
 from apitrail.trail.verify_chain import (
     ANOTHER,
     Expected,
@@ -272,7 +272,7 @@ class Verifier:
         if not judged.problem:
             return "valid"
         if judged.problem != COPY:
-            return "invalid"
+            return "unproven" if judged.problem == ARCHIVED else "invalid"
         length = judged.window.end - judged.window.start
         return "note" if judged.is_tail and self._request.now - judged.window.end <= 2 * length else "unproven"
 
@@ -287,6 +287,8 @@ class Verifier:
                 self._ledger.prove_log(batch.judged.key, place, self._ledger.mark_of(key) or "")
                 self._ledger.note_stops("/".join(batch.series[2:]), checked)
             verdict: Verdict = "invalid" if checked.problem else "valid"
+            if checked.problem == ARCHIVED:
+                verdict = "unproven"
             yield Finding("log", verdict, self._archive.label(key), checked.problem, at, scope.name)
         for place_name in batch.foreign:
             yield Finding("log", "unproven", place_name, "it lies outside this archive", at, scope.name)

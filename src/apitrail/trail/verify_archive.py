@@ -8,15 +8,19 @@ in an S3 bucket is in verify_s3.
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from apitrail.objects.cold import ColdObjects
 from apitrail.objects.keys import OWN, facts_path
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, decode_sidecar
 
 TOP = "AWSLogs/"
 DEPTH_MAX = 4
 BODY_BYTES_MAX = 256 * 1024 * 1024
+NOT_FOUND = "not found"
+ARCHIVED = "is archived and must be restored before it can be proved"
 
 
 class Entry(NamedTuple):
@@ -49,20 +53,20 @@ class Archive(Protocol):
         """Return the names of the folders directly below a prefix that is empty or ends in a slash."""
         ...
 
-    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Yield each key with its bytes, None when there is no such file.
+    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | str]]:
+        """Yield each key with its bytes, or with why they cannot be had: NOT_FOUND or ARCHIVED.
 
         A key that begins with a slash is one from the root of the archive's bucket, for archives with a bucket.
         """
         ...
 
-    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
-        """Yield each key with the file's bytes and user metadata, None when there is no such file."""
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes | str, Mapping[str, str]]]]:
+        """Yield each key with the file's bytes, or why they cannot be had as above, and user metadata."""
         ...
 
 
 class FolderArchive:
-    """The archive in a directory. root: the folder above `AWSLogs`.
+    """The archive in a directory. root: the folder above `AWSLogs`. What lifecycle archived in a bucket of ours is read as well.
 
     bucket, prefix: when the directory is known to be that of a server's bucket, or a prefix in it; then files are called by
     their object keys.
@@ -75,6 +79,7 @@ class FolderArchive:
         self._shown = "" if str(root) == "." else self._base
         self._home = next((place for place in (root, *root.parents) if (place / OWN.decode()).is_dir()), None)
         self.keeps_metadata = self._home is not None
+        self._cold = ColdObjects(self._home) if self._home is not None else None
         self._name = "" if self._home is None or root == self._home else f"{root.relative_to(self._home).as_posix()}/"
 
     def label(self, key: str) -> str:
@@ -88,6 +93,16 @@ class FolderArchive:
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Archive.entries."""
+        return merge(self._files(prefix, after), self._archived(prefix, after))
+
+    def _archived(self, prefix: str, after: str) -> Iterator[Entry]:
+        """Yield what is archived below a prefix."""
+        for record in self._cold.below(self._name + prefix) if self._cold is not None else ():
+            if record.key[len(self._name) :] > after:
+                entry, key = record.entry, record.key[len(self._name) :]
+                yield Entry(key, entry.facts.archived_size, f"archived-{record.name}", entry.mtime_ns / 1e9)
+
+    def _files(self, prefix: str, after: str) -> Iterator[Entry]:
         pending: list[tuple[str, os.DirEntry[str] | None]] = [(prefix, None)]
         while pending:
             key, item = pending.pop()
@@ -115,19 +130,30 @@ class FolderArchive:
 
     def folders(self, prefix: str) -> list[str]:
         """Return the folders below a prefix; see Archive.folders."""
-        return sorted(item.name for item in self._scan(prefix) if item.is_dir(follow_symlinks=False))
+        names = {item.name for item in self._scan(prefix) if item.is_dir(follow_symlinks=False)}
+        return sorted(names.union(self._cold.folders(self._name + prefix) if self._cold is not None else ()))
 
-    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | str]]:
         """Yield keys with their bytes; see Archive.bodies."""
         for key in keys:
             found = _read(self._path(key), BODY_BYTES_MAX)
-            yield key, found[0] if found else None
+            yield key, found[0] if found else self._read_archived(key)[0]
 
-    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes | str, Mapping[str, str]]]]:
         """Yield keys with their bytes and metadata, {} in a plain copy; see Archive.objects."""
         for key in keys:
             found = _read(self._base + key, BODY_BYTES_MAX)
-            yield key, (found[0], self._metadata(key, found[1])) if found else None
+            yield key, (found[0], self._metadata(key, found[1])) if found else self._read_archived(key)
+
+    def _read_archived(self, key: str) -> tuple[bytes | str, Mapping[str, str]]:
+        """Return the bytes and metadata of a key that has no file, as far as it is archived."""
+        if (
+            self._cold is None
+            or (record := self._cold.find(key[1:] if key.startswith("/") else self._name + key)) is None
+        ):
+            return NOT_FOUND, {}
+        body = self._cold.read(record, BODY_BYTES_MAX)
+        return NOT_FOUND if body is None else body, record.entry.facts.metadata
 
     def _metadata(self, key: str, state: os.stat_result) -> Mapping[str, str]:
         """Return the metadata that a bucket of this product keeps beside a file. state: of the file that was read."""

@@ -6,8 +6,8 @@ from sys import intern
 from typing import NamedTuple
 
 from apitrail.trail.digest import Window
-from apitrail.trail.verify_archive import place_of, relative
-from apitrail.trail.verify_files import NOT_FOUND, Digest
+from apitrail.trail.verify_archive import NOT_FOUND, place_of, relative
+from apitrail.trail.verify_files import Digest
 
 FOLDER = "CloudTrail-Digest/"
 NOWHEN = Window(0, 0)

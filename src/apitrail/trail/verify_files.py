@@ -12,7 +12,6 @@ from isal import isal_zlib
 from apitrail.trail.digest import ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM
 from apitrail.trail.verify_archive import Archive, place_of, relative
 
-NOT_FOUND = "not found"
 INVALID_FORMAT = "invalid format"
 WRONG_HASH = "hash value doesn't match"
 TRAILING = "unexpected data after end of compressed stream"
@@ -103,11 +102,10 @@ class Checked(NamedTuple):
     stops: tuple[int, ...] = ()
 
 
-def read_digest(key: str, found: tuple[bytes, Mapping[str, str]] | None) -> tuple[Digest, list[Log]]:
-    """Return a digest file and the log files that it lists. found: its bytes and metadata, None when it is not there."""
-    if found is None:
-        return Digest(key, NOT_FOUND), []
-    body, metadata = found
+def read_digest(key: str, body: bytes | str, metadata: Mapping[str, str]) -> tuple[Digest, list[Log]]:
+    """Return a digest file and the log files that it lists. body: its bytes, or why they cannot be had."""
+    if isinstance(body, str):
+        return Digest(key, body), []
     content = inflate(body, DIGEST_BYTES_MAX)
     if content is None:
         return Digest(key, INVALID_FORMAT), []
@@ -187,9 +185,9 @@ def check_logs(archive: Archive, wanted: Iterable[tuple[str, str]], look_for: tu
     return [_check(key, body, sha256, look_for) for (_, sha256), (key, body) in zip(asked, bodies, strict=True)]
 
 
-def _check(key: str, body: bytes | None, sha256: str, look_for: tuple[str, ...]) -> Checked:
-    if body is None:
-        return Checked(key, NOT_FOUND)
+def _check(key: str, body: bytes | str, sha256: str, look_for: tuple[str, ...]) -> Checked:
+    if isinstance(body, str):
+        return Checked(key, body)
     problem = judge(body, sha256)
     stops = _stops(body, look_for) if look_for and not problem else ()
     return Checked(key, problem, stops)

@@ -22,7 +22,7 @@ def open_reader(open_archive: Callable[[], Archive], keys: Mapping[str, bytes]) 
 
 def read_digests(reader: Reader, keys: Sequence[str]) -> list[tuple[Digest, list[Log]]]:
     """Return digest files and the log files that they list; where a signature stands with one, it is checked."""
-    read = (read_digest(key, found) for key, found in reader.archive.objects(keys))
+    read = (read_digest(key, *found) for key, found in reader.archive.objects(keys))
     return [(_proved(digest, reader.keys), logs) for digest, logs in read]
 
 

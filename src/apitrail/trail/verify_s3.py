@@ -8,17 +8,18 @@ from typing import TypeVar
 
 from apitrail.errors import SinkError
 from apitrail.objects.s3 import S3Bucket, S3Config
-from apitrail.trail.verify_archive import BODY_BYTES_MAX, Entry
+from apitrail.trail.verify_archive import ARCHIVED, BODY_BYTES_MAX, NOT_FOUND, Entry
 
 AT_ONCE = 8
 SMALL_AT_ONCE = 16
 PAGE = 1000
+ABSENT = {"NoSuchKey": NOT_FOUND, "InvalidObjectState": ARCHIVED}
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    body: bytes
+    body: bytes | str
     metadata: Mapping[str, str]
 
 
@@ -61,34 +62,32 @@ class S3Archive:
             start = page.next
         return names
 
-    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | str]]:
         """Yield keys with their bytes, a few read at once; see Archive.bodies."""
         waiting = iter(keys)
         while some := list(islice(waiting, AT_ONCE)):
             read = self._run(self._read_all(some))
-            yield from ((key, item.body if item else None) for key, item in zip(some, read, strict=True))
+            yield from ((key, item.body) for key, item in zip(some, read, strict=True))
 
-    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes | str, Mapping[str, str]]]]:
         """Yield keys with their bytes and metadata, a few read at once; see Archive.objects."""
         waiting = iter(keys)
         while some := list(islice(waiting, SMALL_AT_ONCE)):
             read = self._run(self._read_all(some))
-            yield from (
-                (key, (item.body, item.metadata) if item else None) for key, item in zip(some, read, strict=True)
-            )
+            yield from ((key, (item.body, item.metadata)) for key, item in zip(some, read, strict=True))
 
-    async def _read_all(self, keys: Iterable[str]) -> list[_Body | None]:
+    async def _read_all(self, keys: Iterable[str]) -> list[_Body]:
         return await asyncio.gather(*map(self._read, keys))
 
-    async def _read(self, key: str) -> _Body | None:
+    async def _read(self, key: str) -> _Body:
         try:
             found = await self._objects.get(self._full(key))
             if found.info.size > BODY_BYTES_MAX:
                 return _Body(b"", {})
             return _Body(await found.read(), found.info.facts.metadata)
         except SinkError as error:
-            if error.code == "NoSuchKey":
-                return None
+            if error.code in ABSENT:
+                return _Body(ABSENT[error.code], {})
             raise
 
     def _run(self, work: Awaitable[T]) -> T:

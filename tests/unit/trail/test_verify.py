@@ -17,6 +17,7 @@ from apitrail.objects.folder import FolderBucket
 from apitrail.objects.keys import facts_path
 from apitrail.trail.digest import string_to_sign
 from apitrail.trail.keys import make_key
+from apitrail.trail.verify_archive import ARCHIVED, FolderArchive, find_top
 from apitrail.trail.verify_ledger import Ledger, LedgerError
 
 HOURS = 5
@@ -468,3 +469,54 @@ def test_a_changed_prefix_is_told_with_the_place_of_what_was_before(tmp_path: Pa
     ]
     assert made.problems(start=made.now - 3600) == []
     made.scene.close()
+
+
+def archive(made: ArchiveScene, path: Path) -> None:
+    """Let a file become archived, as by a lifecycle rule."""
+    bucket, key = FolderBucket(made.root), path.relative_to(made.root).as_posix()
+
+    async def main() -> None:
+        info = await bucket.head(key)
+        assert info is not None and await bucket.archive(info, "GLACIER")
+
+    asyncio.run(main())
+    assert not path.exists()
+
+
+def test_archived_files_of_a_servers_bucket_are_proved_where_they_lie(made: ArchiveScene) -> None:
+    digest = made.digests()[1]
+    logs = made.logs(digest)
+    for path in (digest, *logs):
+        archive(made, path)
+    assert made.problems() == []
+    _, tally = made.verify()
+    assert (tally.count("digest", "valid"), tally.count("log", "valid")) == (HOURS, 2 * HOURS)
+
+
+def test_a_bucket_all_of_which_is_archived_is_proved(made: ArchiveScene) -> None:
+    for path in list((made.root / "AWSLogs").rglob("*.gz")):
+        archive(made, path)
+    assert find_top(FolderArchive(made.root)) == ""
+    assert made.problems() == []
+    assert made.verify()[1].count("digest", "valid") == HOURS
+
+
+def test_a_changed_archived_file_is_found(made: ArchiveScene) -> None:
+    path = made.logs(made.digests()[1])[0]
+    rewrite(path, ("CreateFleet", "DeleteFleet"))
+    archive(made, path)
+    assert made.problems() == [("log", path.name, "hash value doesn't match")]
+    (packed,) = (made.root / ".apitrail" / "archive").rglob("*.xz")
+    packed.write_bytes(b"no xz at all")
+    assert made.problems() == [("log", path.name, "hash value doesn't match")]
+    packed.unlink()
+    assert made.problems() == [("log", path.name, "not found")]
+
+
+def test_a_store_that_wants_archived_files_restored_leaves_them_unproven(made: ArchiveScene) -> None:
+    path = made.logs(made.digests()[1])[0]
+    made.archive.cold = {path.relative_to(made.root).as_posix()}
+    found, tally = made.verify()
+    (left,) = [item for item in found if item.verdict == "unproven"]
+    assert (left.place.rpartition("/")[2], left.text) == (path.name, ARCHIVED)
+    assert not tally.is_proved and not tally.count("log", "invalid")

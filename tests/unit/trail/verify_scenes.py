@@ -12,7 +12,7 @@ from digest_scenes import ACCOUNT, REGION, Scene
 
 from apitrail.objects.folder import FolderBucket
 from apitrail.trail.verify import Verifier
-from apitrail.trail.verify_archive import FolderArchive
+from apitrail.trail.verify_archive import ARCHIVED, FolderArchive
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger
 from apitrail.trail.verify_pool import Workers
@@ -24,18 +24,19 @@ LOGS = f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/"
 
 
 class Counting(FolderArchive):
-    """Counts the files that are read."""
+    """Counts the files that are read. cold: log files that it refuses, as a store does with what was not restored."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.read: list[str] = []
+        self.cold: set[str] = set()
 
-    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | str]]:
         keys = list(keys)
         self.read += keys
-        return super().bodies(keys)
+        return ((key, ARCHIVED if key in self.cold else body) for key, body in super().bodies(keys))
 
-    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, Mapping[str, str]] | None]]:
+    def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes | str, Mapping[str, str]]]]:
         self.read += keys
         return super().objects(keys)
 

@@ -94,9 +94,9 @@ class Disk:
             self.crash_at -= 1
             self.dead = self.crash_at <= 0
         if not self.dead:
-            return self.inner.write_now(lambda tx: in_savepoint(tx, work))
+            return self.inner.write_now(work)
         if self.after_commit:
-            self.inner.write_now(lambda tx: in_savepoint(tx, work))
+            self.inner.write_now(work)
         raise Crash
 
     async def read(self, work: Any) -> Any:
@@ -105,14 +105,6 @@ class Disk:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
-
-
-def in_savepoint(tx: Tx, work: Any) -> Any:
-    """Run work as the database does, so that it can undo itself."""
-    tx.run("SAVEPOINT work")
-    result = work(tx)
-    tx.run("RELEASE work")
-    return result
 
 
 class Store:

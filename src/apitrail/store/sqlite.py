@@ -173,7 +173,9 @@ class SqliteDatabase:
         """Run work and commit it on the calling thread, before the event loop runs or in commands."""
         self._begin()
         try:
+            self._tx.begin_work(guarded=True)
             result = work(self._tx)
+            self._tx.end_work()
         except BaseException:
             self._roll_back()
             raise

@@ -23,7 +23,11 @@ from apitrail.archive.lookup import _read_token as read_history_token
 from apitrail.errors import ServiceError, SettingsError
 from apitrail.events.build import build_bytes
 from apitrail.events.redact import hidden_names
+from apitrail.flexmatch import parse_rule_set
+from apitrail.flexmatch.errors import RuleSetError
 from apitrail.gateway.body import Staging, read_chunked
+from apitrail.gateway.sdk_frames import failure, read_frame, read_members
+from apitrail.gateway.sdk_handshake import Refusal, read_claim
 from apitrail.identity.chunks import ChunkVerifier
 from apitrail.identity.credentials import Credential
 from apitrail.identity.policy import evaluate
@@ -33,6 +37,7 @@ from apitrail.identity.sigv4 import authenticate
 from apitrail.services.common import make_token, read_token
 from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.expressions import read_filter, read_sort
+from apitrail.services.gamelift.sdk_actions import ACTIONS
 from apitrail.services.gamelift.zips import zip_problem
 from apitrail.services.registry import SERVICES
 from apitrail.services.s3.listing import read_position
@@ -314,6 +319,32 @@ def read_zip(data: bytes) -> None:
     assert isinstance(zip_problem(io.BytesIO(data)), str)
 
 
+def read_rule_set(data: bytes) -> None:
+    """Rule sets of matchmaking."""
+    try:
+        parsed = parse_rule_set(data.decode("utf-8", "replace"))
+    except RuleSetError as error:
+        assert 0 < len(str(error)) <= MESSAGE_MAX, len(str(error))
+    else:
+        assert parsed.levels and parsed.levels[0].teams
+
+
+def read_sdk_frame(data: bytes) -> None:
+    """Requests of game servers, and the parameters with which they connect."""
+    frame = read_frame(data.decode("utf-8", "replace"))
+    said = [failure(frame, 400, frame.problem or "No.")]
+    if not frame.problem and frame.action in ACTIONS:
+        try:
+            read_members(frame, ACTIONS[frame.action].shape)
+        except InvalidRequestException as error:
+            said.append(failure(frame, 400, error.message))
+    assert all(json.loads(text)["StatusCode"] == 400 for text in said)
+    try:
+        read_claim(data)
+    except Refusal as refusal:
+        told(refusal, "json", None)
+
+
 FLEET = {
     "Name": "fleet",
     "BuildId": "build-1",
@@ -342,6 +373,29 @@ POLICY = (
 )
 TRUST = b'{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}}'
 FILTER = b"hasAvailablePlayerSessions=true AND NOT (gameSessionProperties.mode = '3' OR maximumSessions >= 2)"
+RULE_SET = json.dumps(
+    {
+        "name": "fives",
+        "ruleLanguageVersion": "1.0",
+        "playerAttributes": [{"name": "skill", "type": "number", "default": 10}],
+        "teams": [{"name": "red", "minPlayers": 1, "maxPlayers": 5, "quantity": 2}],
+        "algorithm": {"strategy": "exhaustiveSearch", "batchingPreference": "sorted", "sortByAttributes": ["skill"]},
+        "rules": [
+            {
+                "name": "Close",
+                "type": "distance",
+                "measurements": ["avg(teams[*].players.attributes[skill])"],
+                "referenceValue": "avg(flatten(teams[*].players.attributes[skill]))",
+                "maxDistance": 10,
+            },
+            {"name": "Near", "type": "latency", "maxLatency": 100},
+            {"name": "Either", "type": "compound", "statement": "or(Close, Near)"},
+        ],
+        "expansions": [
+            {"target": "rules[Close].maxDistance", "steps": [{"waitTimeSeconds": 5, "value": 50}]},
+        ],
+    }
+).encode()
 TOML = b'data = "/tmp/x"\n[server]\nport = 80\nhost = "127.0.0.1"\n[capture]\nmode = "batch"\nwait_max_s = 1.5\n'
 PATH = b"service/GameLift/operation/CreateFleet"
 
@@ -411,6 +465,16 @@ TARGETS: dict[str, Case] = {
     ),
     "policy": Case(read_policy, (POLICY, TRUST)),
     "expression": Case(read_expression, (FILTER, b"creationTimeMillis ASC", b"a = 'it\\'s'"), 1024),
+    "rule-set": Case(read_rule_set, (RULE_SET,), 4096),
+    "sdk-frame": Case(
+        read_sdk_frame,
+        (
+            b'{"Action":"ActivateServerProcess","RequestId":"1","SdkVersion":"5.6.0","SdkLanguage":"Go","Port":1,"LogPaths":["a"]}',
+            b'{"Action":"StartMatchBackfill","RequestId":"1","TicketId":"","Players":[{"PlayerId":"p","Team":"red",'
+            b'"PlayerAttributes":{"a":{"AttrType":"DOUBLE","N":1}},"LatencyInMs":{"us-west-2":5}}]}',
+            b"pID=p&FleetId=fleet-1&ComputeId=c&Authorization=t",
+        ),
+    ),
     "settings": Case(read_settings, (TOML, b"80", b"batch", b"true", b"a,b"), 512),
     "tokens": Case(
         read_tokens,

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
@@ -27,6 +27,9 @@ from apitrail.store.database import Row, Seen, Work
 
 T = TypeVar("T")
 BATCH_WORKS_MAX = 256
+BATCH_S_MAX = 0.01
+"""How long the works of a batch may run; the others are left for the next one, so that the event loop can do something else."""
+
 REMEMBERED_MAX = 4096
 """Documents that are known from one piece of work to the next."""
 
@@ -222,11 +225,11 @@ class SqliteDatabase:
                 raise sqlite3.OperationalError(missing)
             self._begin()
             try:
-                self._apply(batch, guarded=False)
+                self._apply(batch, loop.time, guarded=False)
             except Unguarded:
                 self._roll_back()
                 self._begin()
-                self._apply(batch, guarded=True)
+                self._apply(batch, loop.time, guarded=True)
             await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
         except sqlite3.Error as error:
             self._refuse(batch, str(error), loop.time())
@@ -248,22 +251,33 @@ class SqliteDatabase:
         self._tx.seen.clear()
         self._writer.execute("ROLLBACK")
 
-    def _apply(self, batch: list[_Waiting], *, guarded: bool) -> None:
-        """Run the pieces of a batch. A database error is the whole batch's, any other its own. Raises: Unguarded."""
-        for waiting in batch:
-            self._tx.begin_work(guarded=guarded)
-            waiting.result, waiting.error = None, None
-            try:
-                waiting.result = waiting.work(self._tx)
-            except Exception as error:
-                if self.trouble(error):
-                    raise
-                waiting.error = error
-                self._tx.undo()
-            self._tx.end_work()
+    def _apply(self, batch: list[_Waiting], elapsed: Callable[[], float], *, guarded: bool) -> None:
+        """Run the pieces of a batch, and put back those for which there is no time.
+
+        A database error is the whole batch's, any other its own. Raises: Unguarded.
+        """
+        ends = elapsed() + BATCH_S_MAX
+        for number, waiting in enumerate(batch, 1):
+            self._apply_one(waiting, guarded=guarded)
+            if elapsed() > ends:
+                self._pending.extendleft(reversed(batch[number:]))
+                del batch[number:]
+                break
         for waiting in batch:
             if not waiting.durable:
                 _settle(waiting)
+
+    def _apply_one(self, waiting: _Waiting, *, guarded: bool) -> None:
+        self._tx.begin_work(guarded=guarded)
+        waiting.result, waiting.error = None, None
+        try:
+            waiting.result = waiting.work(self._tx)
+        except Exception as error:
+            if self.trouble(error):
+                raise
+            waiting.error = error
+            self._tx.undo()
+        self._tx.end_work()
 
     def _refuse(self, batch: list[_Waiting], reason: str, now: float) -> None:
         """Roll back; queue again whatever still has time, and answer the rest."""

@@ -248,3 +248,23 @@ def test_a_large_document_is_read_again_and_a_small_one_in_its_place_is_not_mist
         found = loop.run(database.write(lambda tx: NUMBERS.at(tx).get("one")))
         assert found is not None and found["text"] == text
     loop.run(database.close())
+
+
+def test_works_that_take_long_do_not_all_run_before_the_first_is_answered(tmp_path: Path, loop: asyncio.Runner) -> None:
+    database = open_database(tmp_path)
+    answered: list[str] = []
+
+    async def one(name: str) -> None:
+        def work(tx: Tx) -> None:
+            put(name + "-".join(sorted(answered)))(tx)
+            sum(range(1_000_000))
+
+        await database.write(work)
+        answered.append(name)
+
+    async def some() -> None:
+        await asyncio.gather(*(one(name) for name in "abc"))
+
+    loop.run(some())
+    assert loop.run(database.read(names)) == ["a", "ba", "ca-b"]
+    loop.run(database.close())

@@ -48,6 +48,7 @@ from apitrail.services.gamelift import (
     scripts,
     sdk_admission,
     server_groups,
+    session_search,
     tagging,
     tickets,
 )
@@ -99,6 +100,7 @@ FAMILIES = (
     scripts,
     sdk_admission,
     server_groups,
+    session_search,
     tagging,
     tickets,
 )

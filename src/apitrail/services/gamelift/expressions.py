@@ -55,10 +55,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A compiled filter. required: comparisons that hold in every session that it matches."""
+    """A compiled filter.
+
+    required: comparisons that hold in every session that it matches. is_exact: it matches every session in which they hold.
+    """
 
     matches: Predicate
     required: tuple[Comparison, ...]
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _read_and(reader: _Reader, depth: int) -> Filter:
     if len(parts) == 1:
         return parts[0]
     required = tuple(comparison for part in parts for comparison in part.required)
-    return Filter(_all_of([part.matches for part in parts]), required)
+    return Filter(_all_of([part.matches for part in parts]), required, all(part.is_exact for part in parts))
 
 
 def _read_unary(reader: _Reader, depth: int) -> Filter:
@@ -189,7 +193,7 @@ def _read_comparison(reader: _Reader) -> Filter:
     if operand.kind != "number" and token.text not in ("=", "<>"):
         reader.refuse(token, f"{token.text} compares numbers; a {operand.kind} can be compared with = and <>")
     value = _read_value(reader, operand)
-    return Filter(_comparing(operand, token.text, value), (Comparison(operand, token.text, value),))
+    return Filter(_comparing(operand, token.text, value), (Comparison(operand, token.text, value),), is_exact=True)
 
 
 def _read_operand(reader: _Reader) -> Operand:

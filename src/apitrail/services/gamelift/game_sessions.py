@@ -1,6 +1,7 @@
-"""Game sessions: creating, listing, searching, changing and ending them, and where their logs are.
+"""Game sessions: creating, listing, changing and ending them, and where their logs are.
 
-What happens to them over time is in sessions.py. Source: GameLift API Reference, the operations on game sessions.
+What happens to them over time is in sessions.py, searching them in session_search.py.
+Source: GameLift API Reference, the operations on game sessions.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from apitrail.services.common import make_token
 from apitrail.services.context import Context
 from apitrail.services.gamelift import sessions
 from apitrail.services.gamelift.capacity import scale_from_zero
@@ -24,7 +24,6 @@ from apitrail.services.gamelift.errors import (
     LimitExceededException,
     NotFoundException,
 )
-from apitrail.services.gamelift.expressions import read_filter, read_sort
 from apitrail.services.gamelift.fleets_access import (
     find_location,
     get_fleet,
@@ -34,9 +33,8 @@ from apitrail.services.gamelift.fleets_access import (
     resolve_fleet,
 )
 from apitrail.services.gamelift.moments import SLOTS_CHANGED
-from apitrail.services.gamelift.pages import bound_to, page_limit, page_of, position_of
+from apitrail.services.gamelift.pages import page_of
 from apitrail.services.gamelift.pool import count_players
-from apitrail.services.gamelift.search import Search, find_sessions
 from apitrail.services.gamelift.session_facts import creation_prefix, listing, millis
 from apitrail.services.gamelift.session_logs import log_url
 from apitrail.services.operation import operation
@@ -48,14 +46,12 @@ if TYPE_CHECKING:
         DescribeGameSessionDetailsInputTypeDef,
         DescribeGameSessionsInputTypeDef,
         GetGameSessionLogUrlInputTypeDef,
-        SearchGameSessionsInputTypeDef,
         TerminateGameSessionInputTypeDef,
         UpdateGameSessionInputTypeDef,
     )
 
 PLAYERS_MAX = 200
 PROPERTIES_MAX = 16
-SEARCH_COUNT = 20
 LIST_COUNT_MAX = 100
 """Game sessions per page, whatever the Limit, since each may have 256 KiB of data. Inferred."""
 
@@ -121,25 +117,6 @@ def describe_game_session_details(ctx: Context, params: "DescribeGameSessionDeta
     found, token = _list(ctx, "DescribeGameSessionDetails", params)
     details = [{"GameSession": session, "ProtectionPolicy": session["_ProtectionPolicy"]} for session in found]
     return {"GameSessionDetails": details, "NextToken": token}
-
-
-@operation
-def search_game_sessions(ctx: Context, params: "SearchGameSessionsInputTypeDef") -> dict[str, Any]:
-    """Return active game sessions of a fleet that match a filter, sorted; at most 20, in all locations or one.
-
-    A page may be short, even empty, and have a token all the same, since a call looks at a bounded number of sessions.
-    Raises: InvalidRequestException naming the position; NotFoundException; TerminalRoutingStrategyException.
-    Inferred: without a SortExpression the order is that of creation.
-    """
-    matching = read_filter(params["FilterExpression"]) if "FilterExpression" in params else None
-    order = read_sort(params["SortExpression"]) if "SortExpression" in params else None
-    fleet = resolve_fleet(ctx, params)
-    bound = bound_to("SearchGameSessions", params)
-    limit = page_limit(params, SEARCH_COUNT, SEARCH_COUNT)
-    search = Search(fleet["FleetId"], params.get("Location"), matching, order)
-    found, position = find_sessions(ctx, search, limit, position_of(ctx, bound, params))
-    token = None if position is None else make_token(ctx, bound, position)
-    return {"GameSessions": [sessions.complete(ctx, session) for session in found], "NextToken": token}
 
 
 @operation

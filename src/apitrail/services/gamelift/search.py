@@ -26,7 +26,10 @@ from apitrail.store.resources import Doc, Documents, Entry, Place
 EXAMINED_MAX = 5000
 """Documents that one call looks at; when more would be needed, the page is short and its token goes on."""
 
-BATCH_FIRST, BATCH_MAX = 25, 400
+EXAMINED_AT_ONCE = 500
+"""Documents that are looked at in one piece of work."""
+
+BATCH_FIRST, BATCH_MAX = 21, 400
 SORTED_MAX = 200
 """Sessions that are fetched by a comparison and then sorted, instead of being walked in order."""
 
@@ -54,6 +57,17 @@ class Search:
         """The comparisons that hold in every session that is found."""
         return self.filter.required if self.filter else ()
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether the sessions that are looked at are those that are found, as the index leads to nothing else."""
+        if self.filter is None:
+            return self.location is None or self.sort is None
+        if self.location is not None or not self.filter.is_exact:
+            return False
+        if self.sort is None:
+            return len(self.required) == 1 and self.required[0].comparator == "=" and _is_indexed(self.required[0])
+        return all(_is_in_order(comparison, self.sort.operand) for comparison in self.required)
+
     def matches(self, doc: Doc) -> bool:
         """Return whether a session belongs to the result."""
         return (self.location is None or doc["Location"] == self.location) and (
@@ -62,9 +76,12 @@ class Search:
 
 
 def find_sessions(
-    place: Place, search: Search, limit: int, after: Position | None
+    place: Place, search: Search, limit: int, after: Position | None, examined_max: int = EXAMINED_MAX
 ) -> tuple[list[Doc], Position | None]:
-    """Return up to limit sessions behind a position, and the position of the next page or None at the end."""
+    """Return up to limit sessions behind a position, and the position of the next page or None at the end.
+
+    examined_max: how many are looked at.
+    """
     page: list[Doc] = []
     last = after
     for examined, (position, doc) in enumerate(_walk(GAME_SESSIONS(place), search, after), 1):
@@ -73,7 +90,7 @@ def find_sessions(
                 return page, last
             page.append(doc)
             last = position
-        if examined == EXAMINED_MAX:
+        if examined == examined_max:
             return page, position
     return page, None
 
@@ -168,6 +185,17 @@ def _is_indexed(comparison: Comparison) -> bool:
     return comparison.operand.kind != "number" or (isinstance(value, int) and 0 <= value <= NUMBER_MAX)
 
 
+def _is_in_order(comparison: Comparison, operand: Operand) -> bool:
+    """Return whether all sessions in which a comparison holds follow each other in the order of an operand."""
+    if comparison.operand is operand:
+        return operand.kind == "number" and comparison.comparator != "<>"
+    return operand is TAKEN and _wants_room(comparison)
+
+
+def _wants_room(comparison: Comparison) -> bool:
+    return comparison.operand is HAS_ROOM and (comparison.comparator == "=") == comparison.value
+
+
 def _count(documents: Documents, value: str) -> int:
     """Return how many sessions have an indexed value, counting up to one more than are sorted at a time."""
     return documents.count_between("rank", value, value + "\x01", SORTED_MAX + 1)
@@ -175,10 +203,7 @@ def _count(documents: Documents, value: str) -> int:
 
 def _prefix(search: Search, operand: Operand) -> str:
     """Return what the indexed values of an operand begin with; sessions with room have an index of their own."""
-    with_room = operand is TAKEN and any(
-        comparison.operand is HAS_ROOM and (comparison.comparator == "=") == comparison.value
-        for comparison in search.required
-    )
+    with_room = operand is TAKEN and any(map(_wants_room, search.required))
     return rank_prefix(search.fleet_id, operand, with_room=with_room)
 
 

@@ -161,3 +161,14 @@ def free(stage: Stage, fleet_id: str, process_id: str = "process-1", port: int =
     peer.ok("ActivateServerProcess", SdkVersion="5.6.0", SdkLanguage="Go", Port=port, LogPaths=[])
     peer.ok("HeartbeatServerProcess", HealthStatus=True)
     return peer
+
+
+def agent(stage: Stage, fleet_id: str, compute: str = COMPUTE) -> Peer:
+    """Connect the agent of a compute."""
+    return Peer(stage, agent_url_of(stage, fleet_id, compute), b"/agent")
+
+
+def agent_url_of(stage: Stage, fleet_id: str, compute: str = COMPUTE) -> dict[str, str]:
+    """Return the parameters of an agent's URL, with a new token."""
+    token = stage.call("GetComputeAuthToken", FleetId=fleet_id, ComputeName=compute)["AuthToken"]
+    return {"FleetId": fleet_id, "ComputeName": compute, "Authorization": token}

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 import socket
 import ssl
 import subprocess
@@ -21,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "game_server.py"
+AGENT = EXAMPLE.with_name("agent.py")
 LOCATION = "custom-desk"
 LINE_S = 60.0
 SOON_S = 30.0
@@ -40,9 +42,9 @@ def until(ask: Callable[[], Any]) -> Any:
 class GameProcess:
     """The example as a process of its own. line: waits for what it prints."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], program: Path = EXAMPLE) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(EXAMPLE)], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, str(program)], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -88,8 +90,8 @@ class Desk:
         found: dict[str, Any] = self.api.describe_fleet_attributes(FleetIds=[self.fleet_id])["FleetAttributes"][0]
         return found
 
-    def start(self, **variables: str) -> GameProcess:
-        """Start a game server; variables come on top of what an SDK needs, an empty one is left out."""
+    def start(self, program: Path = EXAMPLE, **variables: str) -> GameProcess:
+        """Start a game server, or an agent; variables come on top of what an SDK needs, an empty one is left out."""
         named = {
             "PATH": os.environ["PATH"],
             "GAMELIFT_SDK_WEBSOCKET_URL": self.compute["GameLiftServiceSdkEndpoint"],
@@ -98,7 +100,7 @@ class Desk:
             "GAMELIFT_SDK_HOST_ID": "pc",
             **variables,
         }
-        process = GameProcess({name: value for name, value in named.items() if value})
+        process = GameProcess({name: value for name, value in named.items() if value}, program)
         self.processes.append(process)
         return process
 
@@ -281,3 +283,58 @@ def test_a_session_lives_on_when_the_server_is_killed_and_started_again(make_ser
     assert play(found["Port"], found["PlayerSessionId"], "still here") == ["welcome", "still here"]
     assert process.process.wait(10) == 0
     assert desk.status(session_id) == "TERMINATED"
+
+
+def start_agent(desk: Desk) -> GameProcess:
+    """Start an agent that runs one game server at a time, which takes over its output."""
+    launch = {"LaunchPath": sys.executable, "Parameters": f"-u {EXAMPLE}", "ConcurrentExecutions": 1}
+    desk.api.update_runtime_configuration(FleetId=desk.fleet_id, RuntimeConfiguration={"ServerProcesses": [launch]})
+    endpoint = desk.compute["GameLiftAgentEndpoint"]
+    return desk.start(AGENT, GAMELIFT_AGENT_ENDPOINT=endpoint, AGENT_REPLACE_S="0.05", AGENT_HEARTBEAT_S="0.2")
+
+
+def started_by(agent: GameProcess) -> int:
+    """Return the pid of the game server that an agent starts next, when it is ready."""
+    pid = int(agent.line("started").rpartition(" ")[2])
+    agent.line("ready on port")
+    return pid
+
+
+def end_reason(desk: Desk, session_id: str) -> str:
+    found = desk.api.describe_game_sessions(GameSessionId=session_id)["GameSessions"][0]
+    return str(found.get("StatusReason", ""))
+
+
+def test_an_agent_reports_the_end_of_its_game_servers_and_ends_those_that_must(desk: Desk) -> None:
+    agent = start_agent(desk)
+    pid = started_by(agent)
+    crashed = desk.session()
+    agent.line("hosting")
+    os.kill(pid, signal.SIGKILL)
+    assert agent.line("ended").endswith("SERVER_PROCESS_CRASHED")
+    assert until(lambda: desk.status(crashed) == "ERROR")
+    assert desk.codes()[0] == "SERVER_PROCESS_CRASHED"
+
+    pid = started_by(agent)
+    forced = desk.session()
+    agent.line("hosting")
+    os.kill(pid, signal.SIGSTOP)  # it hears nothing, and cannot end by itself
+    desk.api.terminate_game_session(GameSessionId=forced, TerminationMode="FORCE_TERMINATE")
+    agent.line("told ForceExitServerProcess")
+    assert agent.line("ended").endswith("SERVER_PROCESS_FORCE_TERMINATED")
+    assert until(lambda: desk.status(forced) == "TERMINATED") and end_reason(desk, forced) == "FORCE_TERMINATED"
+
+    started_by(agent)
+    asked = desk.session()
+    agent.line("hosting")
+    desk.api.terminate_game_session(GameSessionId=asked, TerminationMode="TRIGGER_ON_PROCESS_TERMINATE")
+    assert agent.line("ended").endswith("well")
+    assert until(lambda: desk.status(asked) == "TERMINATED")
+    assert [code for code in desk.codes() if code.startswith("SERVER_PROCESS")] == ["SERVER_PROCESS_CRASHED"]
+
+    pid = started_by(agent)
+    desk.api.deregister_compute(FleetId=desk.fleet_id, ComputeName="pc")
+    agent.line("told StartComputeTermination")
+    assert agent.process.wait(SOON_S) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -1,8 +1,8 @@
-"""The WebSocket that game servers connect to: the server SDK's endpoint, on the gateway's port and by TLS on its own.
+"""The WebSocket that game servers and agents connect to, on the gateway's port and by TLS on its own.
 
 Each request is one transaction and is answered after its commit; requests of a connection are taken one after another.
-None of it is an API call, so none makes an event. Source: server SDK 5 (specification 6), decisions 29 and 35 of the
-specification. What is bounded: connections, the URL, frames, and messages that wait for a peer.
+None of it is an API call, so none makes an event. Source: server SDK 5, GameLift's Agent (specification 6), decisions 29 and
+35 of the specification. What is bounded: connections, the URL, frames, and messages that wait for a peer.
 """
 
 import asyncio
@@ -16,15 +16,12 @@ import orjson
 from apitrail.errors import JournalUnavailable, ServiceError
 from apitrail.gateway.sdk_frames import Frame, answer, failure, read_frame, read_members
 from apitrail.gateway.sdk_handshake import Claim, Entrant, House, Refusal, identify, let_in, read_claim
-from apitrail.gateway.sdk_roles import ACTION as ROLE_CREDENTIALS
-from apitrail.gateway.sdk_roles import role_credentials
+from apitrail.gateway.sdk_kinds import KINDS, Kind
 from apitrail.gateway.security import SecurityLog
+from apitrail.services.gamelift.agents import agent_lost, connected_agents
 from apitrail.services.gamelift.errors import InvalidRequestException
-from apitrail.services.gamelift.process_delivery import bring, take_parked
-from apitrail.services.gamelift.process_life import connection_lost
-from apitrail.services.gamelift.sdk_actions import ACTIONS, status_of
+from apitrail.services.gamelift.sdk_actions import status_of
 from apitrail.services.gamelift.sdk_admission import all_start_anew, real_processes
-from apitrail.services.gamelift.sdk_shapes import GetFleetRoleCredentials
 from apitrail.services.links import Link
 from apitrail.telemetry import Metrics
 
@@ -33,9 +30,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PATHS = (b"", b"/")
 NORMAL, TRY_LATER, UPGRADE_REQUIRED = 1000, 503, 426
-WRONG_PATH = "Game servers connect without a path. GameLift's Agent is not served here: start game servers by yourself."
+WRONG_PATH = "Game servers connect without a path, agents to /agent."
 WRONG_DOOR = b"This port is for game servers, which connect by WebSocket.\n"
 START_BATCH = 200
 
@@ -48,7 +44,7 @@ class Host(House, Protocol):
 
 
 class SdkSocket:
-    """Serves game servers, one call per connection."""
+    """Serves game servers and agents, one call per connection."""
 
     def __init__(self, host: Host, security: SecurityLog) -> None:
         self._host = host
@@ -66,11 +62,10 @@ class SdkSocket:
             raise
 
     async def _welcome(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a process in, or say why not."""
+        """Let a peer in, or say why not."""
         link, claim = Link(), None
         try:
-            self._check_door(scope)
-            claim = read_claim(scope["query_string"])
+            claim = read_claim(self._kind(scope), scope["query_string"])
             entrant = await identify(self._host, claim, _peer(scope))
             kept = await let_in(self._host, entrant)
         except JournalUnavailable as error:
@@ -82,7 +77,7 @@ class SdkSocket:
             await self._serve(entrant, link, kept, receive, send)
 
     async def start(self) -> None:
-        """Give processes that were connected before a restart time to come back."""
+        """Give processes that were connected before a restart time to come back; agents count as away until they do."""
         found = await self._host.database.read(real_processes)
         places: dict[tuple[str, str], list[str]] = {}
         for account, region, process_id in found:
@@ -91,19 +86,25 @@ class SdkSocket:
             for at in range(0, len(ids), START_BATCH):
                 batch = ids[at : at + START_BATCH]
                 await self._host.write(account, region, partial(all_start_anew, process_ids=batch))
+        for account, region, agent in await self._host.database.read(connected_agents):
+            named = {"fleet_id": agent["FleetId"], "compute_name": agent["ComputeName"]}
+            await self._host.write(account, region, partial(agent_lost, **named))
 
-    def _check_door(self, scope: Scope) -> None:
-        if scope["raw_path"] not in PATHS:
+    def _kind(self, scope: Scope) -> Kind:
+        """Return which kind of peers a path is for, if there is room for one more. Raises: Refusal."""
+        kind = KINDS.get(scope["raw_path"])
+        if kind is None:
             raise Refusal("no-such-path", WRONG_PATH, 404)
         if self._host.links.count >= self._host.settings.gamelift.sdk_connections_max:
             raise Refusal("too-many-connections", "Too many game servers are connected.", TRY_LATER)
+        return kind
 
     async def _serve(self, entrant: Entrant, link: Link, kept: list[str], receive: Receive, send: Send) -> None:
-        """Serve a process that was let in. kept: what waited for it; what was said to it since then follows."""
-        account, region, process_id = entrant.key
+        """Serve a peer that was let in. kept: what waited for it; what was said to it since then follows."""
+        account, region, _ = entrant.key
         self._host.links.open(entrant.key, link)
         try:
-            kept += await self._host.write(account, region, lambda ctx: take_parked(ctx, process_id))
+            kept += await self._host.write(account, region, lambda ctx: entrant.kind.kept(ctx, entrant.caller))
             link.begin(kept)
             await self._converse(entrant, link, receive, send)
         except JournalUnavailable as error:
@@ -142,13 +143,12 @@ class SdkSocket:
         return failure(frame, status, message)
 
     async def _perform(self, entrant: Entrant, frame: Frame) -> Any:
-        account, region, _ = entrant.key
-        if frame.action == ROLE_CREDENTIALS:
-            said = read_members(frame, GetFleetRoleCredentials)
-            return await role_credentials(self._host, entrant.key, entrant.caller, said)
-        if frame.action not in ACTIONS:
+        (account, region, _), kind = entrant.key, entrant.kind
+        if frame.action in kind.outside:
+            return await kind.outside[frame.action](self._host, entrant.key, entrant.caller, frame)
+        if frame.action not in kind.actions:
             raise InvalidRequestException(f"Action {frame.action} is not known.")
-        action = ACTIONS[frame.action]
+        action = kind.actions[frame.action]
         members: Any = read_members(frame, action.shape)
         return await self._host.write(account, region, lambda ctx: action.body(ctx, entrant.caller, members))
 
@@ -159,12 +159,12 @@ class SdkSocket:
         """
         link.end()
         was_last = self._host.links.drop(entrant.key, link)
-        account, region, process_id = entrant.key
+        (account, region, _), kind = entrant.key, entrant.kind
         try:
             for text in link.take_unwritten():
-                await bring(self._host, entrant.key, text)
+                await kind.undelivered(self._host, entrant.key, text)
             if was_last and not self._host.stopping:
-                await self._host.write(account, region, lambda ctx: connection_lost(ctx, process_id))
+                await self._host.write(account, region, lambda ctx: kind.lost(ctx, entrant.caller))
         except JournalUnavailable as error:
             log.warning("the loss of a connection could not be noted, missing heartbeats will tell: %s", error.reason)
 

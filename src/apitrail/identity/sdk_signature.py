@@ -1,11 +1,12 @@
 """Signature Version 4 as the game server SDK uses it: parameters of the WebSocket's URL, without a canonical request.
 
-What is signed is the query string of only ComputeId, FleetId and pID, sorted and URL-encoded; its hash takes the place of
-the canonical request's. Source: server SDK 5 (specification 6.1), a signature of whose Go version was checked by hand.
+What is signed is the query string of only a few parameters (ComputeId, FleetId and pID), sorted and URL-encoded;
+its hash takes the place of the canonical request's. Source: server SDK 5 (specification 6.1), a signature of whose Go
+version was checked by hand.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -17,18 +18,18 @@ from apitrail.identity.sigv4 import SKEW, guest, parse_time
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "gamelift"
-SIGNED = ("ComputeId", "FleetId", "pID")
 SCOPE_PARTS = 5
 ENCODINGS = (quote_plus, quote)
 """How SDKs encode a blank: Go as a plus sign, others as %20."""
 
 
 def authenticate_process(
-    query: Mapping[str, str], credentials: Credentials, now: datetime, *, permissive: bool = False
+    query: Mapping[str, str], names: Sequence[str], credentials: Credentials, now: datetime, *, permissive: bool = False
 ) -> tuple[Principal, str]:
     """Return who signed a game server's URL, and the region of the signature.
 
-    query: its decoded parameters. permissive: as in sigv4.authenticate. Raises: AuthenticationError.
+    query: its decoded parameters. names: those that are signed, sorted. permissive: as in sigv4.authenticate.
+    Raises: AuthenticationError.
     """
     parts = query.get("X-Amz-Credential", "").split("/")
     if query.get("X-Amz-Algorithm") != ALGORITHM or len(parts) != SCOPE_PARTS or parts[3] != SERVICE:
@@ -46,7 +47,7 @@ def authenticate_process(
     if not permissive and abs(now - at) > SKEW:
         raise refusal("skew", "json", "X-Amz-Date is more than 15 minutes away from the server's time.")
     given = query.get("X-Amz-Signature", "").encode()
-    if not any(hmac.compare_digest(given, wanted) for wanted in _signatures(query, credential, date, region)):
+    if not any(hmac.compare_digest(given, wanted) for wanted in _signatures(query, names, credential, date, region)):
         raise refusal("bad-signature", "json", access_key=access_key)
     return credential.principal, region
 
@@ -60,9 +61,11 @@ def _check_credential(query: Mapping[str, str], credential: Credential, access_k
         raise refusal("expired-token", "json", access_key=access_key)
 
 
-def _signatures(query: Mapping[str, str], credential: Credential, date: str, region: str) -> list[bytes]:
+def _signatures(
+    query: Mapping[str, str], names: Sequence[str], credential: Credential, date: str, region: str
+) -> list[bytes]:
     """Return the right signature in each encoding."""
     key, scope = signing_key(credential.secret_key, date, region, SERVICE), scope_text(date, region, SERVICE)
-    pairs = [(name, query.get(name, "")) for name in SIGNED]
+    pairs = [(name, query.get(name, "")) for name in names]
     texts = (urlencode(pairs, safe="", quote_via=encode).encode() for encode in ENCODINGS)
     return [signature_of(key, query["X-Amz-Date"], scope, text).encode() for text in texts]

@@ -1,4 +1,4 @@
-"""Where connected game servers are reached: who holds a connection of which process, and what is to be sent on it.
+"""Where connected game servers and agents are reached: who holds a connection of which one, and what is to be sent on it.
 
 Nothing is kept beyond the connection; what must outlive it is a document. Used from the event loop only.
 """
@@ -10,16 +10,21 @@ from typing import NamedTuple
 WAITING_MAX = 256
 """Messages that wait to be sent on one connection; a peer that lets more gather does not read any more."""
 
-PER_PROCESS_MAX = 2
-"""Connections of one process: the newest, and the one before it, whose last answers are still under way."""
+PER_PEER_MAX = 2
+"""Connections of one peer: the newest, and the one before it, whose last answers are still under way."""
 
 
-class ProcessKey(NamedTuple):
-    """A server process, wherever it is connected."""
+class PeerKey(NamedTuple):
+    """A server process by its id, or the agent of a compute by its host's id; see `agent_key`."""
 
     account: str
     region: str
-    process_id: str
+    peer_id: str
+
+
+def agent_key(account: str, region: str, host_id: str) -> PeerKey:
+    """Return the key of a compute's agent, which cannot be that of a process, as ids of processes have no blanks."""
+    return PeerKey(account, region, f"agent {host_id}")
 
 
 class Message(NamedTuple):
@@ -30,7 +35,7 @@ class Message(NamedTuple):
 
 
 class Link:
-    """One connection. What is told before it begins waits, so that what was kept for the process goes first."""
+    """One connection. What is told before it begins waits, so that what was kept for its peer goes first."""
 
     def __init__(self) -> None:
         self._waiting: deque[Message] = deque()
@@ -95,7 +100,7 @@ class Links:
     """All connections of this server."""
 
     def __init__(self) -> None:
-        self._links: dict[ProcessKey, list[Link]] = {}
+        self._links: dict[PeerKey, list[Link]] = {}
         self._count = 0
 
     @property
@@ -103,16 +108,16 @@ class Links:
         """How many connections there are."""
         return self._count
 
-    def open(self, key: ProcessKey, link: Link) -> None:
-        """Add a connection, which is the process's newest one from now on; of older ones only the last is left."""
+    def open(self, key: PeerKey, link: Link) -> None:
+        """Add a connection, which is the peer's newest one from now on; of older ones only the last is left."""
         links = self._links.setdefault(key, [])
         links.append(link)
         self._count += 1
-        for old in links[:-PER_PROCESS_MAX]:
+        for old in links[:-PER_PEER_MAX]:
             old.end()
 
-    def drop(self, key: ProcessKey, link: Link) -> bool:
-        """Forget a connection that is closed; return whether it was the process's last one."""
+    def drop(self, key: PeerKey, link: Link) -> bool:
+        """Forget a connection that is closed; return whether it was the peer's last one."""
         links = self._links.get(key, [])
         if link not in links:
             return False
@@ -123,18 +128,18 @@ class Links:
         del self._links[key]
         return True
 
-    def find(self, key: ProcessKey) -> Link | None:
-        """Return the newest connection of a process, or None."""
+    def find(self, key: PeerKey) -> Link | None:
+        """Return the newest connection of a peer, or None."""
         links = self._links.get(key)
         return links[-1] if links else None
 
-    def tell(self, key: ProcessKey, text: str) -> bool:
-        """Take a message for a process; return whether it is connected and the message was taken."""
+    def tell(self, key: PeerKey, text: str) -> bool:
+        """Take a push for a peer; return whether it is connected and the message was taken."""
         link = self.find(key)
         return link is not None and link.tell(text)
 
-    def end(self, key: ProcessKey) -> None:
-        """Close the connections of a process, after what waits for it has been sent."""
+    def end(self, key: PeerKey) -> None:
+        """Close the connections of a peer, after what waits for it has been sent."""
         for link in list(self._links.get(key, ())):
             link.end()
 

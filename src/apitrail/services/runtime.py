@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The server as services see it outside a transaction.
 
-    index: of the event history. arrivals: where long polls wait. links: connected game servers. host_orders: for the host.
-    key: a secret of this store, for opaque tokens.
+    index: of the event history. arrivals: where long polls wait. links: connected game servers and agents.
+    host_orders: for the host. key: a secret of this store, for opaque tokens.
     data_dir: the data directory. staging_dir: for bodies that arrive.
     """
 

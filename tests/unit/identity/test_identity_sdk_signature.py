@@ -13,6 +13,7 @@ from apitrail.identity.sdk_signature import authenticate_process
 
 NOW = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
 ROOT = Principal("Root", "111122223333", "arn:aws:iam::111122223333:root", "111122223333")
+NAMES = ("ComputeId", "FleetId", "pID")
 KEY, SECRET = "AKIAEXAMPLEKEY000001", "an/example+secret"
 
 
@@ -56,23 +57,23 @@ def signed(
 
 def reason(query: dict[str, str], now: datetime = NOW) -> str:
     with pytest.raises(AuthenticationError) as found:
-        authenticate_process(query, Keys(), now)
+        authenticate_process(query, NAMES, Keys(), now)
     return str(found.value.reason)
 
 
 def test_a_right_signature_says_who_and_for_which_region() -> None:
-    assert authenticate_process(signed(), Keys(), NOW) == (ROOT, "us-west-2")
+    assert authenticate_process(signed(), NAMES, Keys(), NOW) == (ROOT, "us-west-2")
 
 
 @pytest.mark.parametrize("written", ["my+desk", "my%20desk"])
 def test_a_blank_may_be_written_in_both_ways(written: str) -> None:
     query = signed(f"ComputeId={written}&FleetId=fleet-1&pID=p%2F1") | {"ComputeId": "my desk"}
-    assert authenticate_process(query, Keys(), NOW) == (ROOT, "us-west-2")
+    assert authenticate_process(query, NAMES, Keys(), NOW) == (ROOT, "us-west-2")
 
 
 def test_the_session_token_belongs_to_the_key() -> None:
     query = signed(access_key="ASIASESSION")
-    assert authenticate_process(query | {"X-Amz-Security-Token": "t"}, Keys(), NOW)[0] is ROOT
+    assert authenticate_process(query | {"X-Amz-Security-Token": "t"}, NAMES, Keys(), NOW)[0] is ROOT
     assert reason(query) == "bad-token"
     assert reason(query | {"X-Amz-Security-Token": "é"}) == "bad-token"
     late = signed(access_key="ASIASESSION", at=NOW + timedelta(hours=1)) | {"X-Amz-Security-Token": "t"}
@@ -105,10 +106,10 @@ def test_anything_else_is_refused(change: dict[str, str], expected: str) -> None
 def test_a_signature_of_another_time_is_refused() -> None:
     for minutes in (-16, 16):
         assert reason(signed(), NOW + timedelta(minutes=minutes)) == "skew"
-    assert authenticate_process(signed(), Keys(), NOW + timedelta(hours=3), permissive=True)[0] is ROOT
+    assert authenticate_process(signed(), NAMES, Keys(), NOW + timedelta(hours=3), permissive=True)[0] is ROOT
 
 
 def test_an_unknown_key_is_let_in_where_that_is_allowed() -> None:
     query = signed(access_key="222233334444")
-    principal, region = authenticate_process(query, Keys(), NOW, permissive=True)
+    principal, region = authenticate_process(query, NAMES, Keys(), NOW, permissive=True)
     assert (principal.account, region) == ("222233334444", "us-west-2")

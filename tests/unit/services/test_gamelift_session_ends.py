@@ -22,7 +22,7 @@ from session_scenes import (
 from ticket_scenes import make_maker, make_rules, team_rules
 
 from apitrail.services.context import Context
-from apitrail.services.gamelift import process_life, processes
+from apitrail.services.gamelift import agents, process_life, processes
 from apitrail.services.gamelift.collections import FLEETS, PLACEMENTS, PROCESSES
 from apitrail.settings import Settings
 from apitrail.testing import Stage
@@ -35,6 +35,7 @@ PROCESS = "process-1"
 ONE = LAUNCH | {"ConcurrentExecutions": 1}
 DESK = "custom-desk"
 TICKET, BACKFILL = "ticket-1", "ticket-2"
+ON_DESK = ("anywhere", "agent")
 HEARTBEAT_S = 60
 ROUNDS_MAX = 20
 ONLY_PLACE = {"next place": "FAILED"}
@@ -81,7 +82,7 @@ class Scene:
         self.session: dict[str, Any] | None = None
         self.players: list[dict[str, Any]] = []
         self.location = stage.region
-        if hosting == "anywhere":
+        if hosting in ON_DESK:
             self.fleet_id, self.location, self.host = anywhere_fleet(stage), DESK, COMPUTE
             add_compute(stage, self.fleet_id, DESK)
         else:
@@ -94,6 +95,8 @@ class Scene:
             self.process_id = self._launched()
             connect(stage, self.process_id)
         else:
+            if hosting == "agent":
+                stage.change(lambda ctx: agents.admit_agent(ctx, self.fleet_id, self.host, None))
             stage.change(lambda ctx: process_life.process_connected(ctx, self.fleet_id, self.host, PROCESS))
         self.count = process_count(stage, self.fleet_id)
         self.seen = len(event_codes(stage, self.fleet_id))
@@ -174,7 +177,7 @@ class Scene:
     # What may happen.
 
     def terminate(self, mode: str) -> None:
-        """Call TerminateGameSession; on a compute of the user's FORCE_TERMINATE is refused."""
+        """Call TerminateGameSession; on a compute without an agent FORCE_TERMINATE is refused."""
         assert self.session is not None
         params = {"GameSessionId": self.session["GameSessionId"], "TerminationMode": mode}
         if self.hosting == "anywhere" and mode == "FORCE_TERMINATE":
@@ -199,8 +202,13 @@ class Scene:
         self.stage.change(lambda ctx: process_life.process_ending(ctx, self.process_id))
         self.exit()
 
-    def exit(self) -> None:
-        self.stage.change(lambda ctx: process_life.process_exited(ctx, self.process_id))
+    def exit(self, code: str = agents.CRASHED) -> None:
+        """Exit. code: by which the agent reports it, if there is one."""
+        if self.hosting == "agent":
+            place = (self.fleet_id, self.host)
+            self.stage.change(lambda ctx: agents.process_terminated(ctx, *place, self.process_id, code, ""))
+        else:
+            self.stage.change(lambda ctx: process_life.process_exited(ctx, self.process_id))
 
     def stay_away(self) -> None:
         self.stage.advance(1)
@@ -254,6 +262,7 @@ class Scene:
 DEEDS: Mapping[str, Callable[[Scene], None]] = {
     "ends itself": Scene.end_itself,
     "exits": Scene.exit,
+    "exits with 0": lambda scene: scene.exit(""),
     "stays away": Scene.stay_away,
     "unhealthy": Scene.fall_ill,
     "not ready in time": lambda scene: scene.stage.advance(300, step=100),
@@ -294,6 +303,6 @@ def test_no_case_is_on_the_page_twice_and_none_is_left_out() -> None:
     stages = {"READY", "ACTIVATING", "HOSTING", "TERMINATING"}
     real = stages | {"CONNECTED", "ENDING"}
     expected = {("virtual", stage) for stage in stages}
-    expected |= {(hosting, stage) for hosting in ("managed", "anywhere") for stage in real}
+    expected |= {(hosting, stage) for hosting in ("managed", *ON_DESK) for stage in real}
     assert {(hosting, stage) for hosting, stage, _ in cases} == expected
     assert {what for _, _, what in cases} == set(DEEDS)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from apitrail.services.links import WAITING_MAX, Link, Links, ProcessKey
+from apitrail.services.links import WAITING_MAX, Link, Links, PeerKey
 
-KEY = ProcessKey("111122223333", "us-west-2", "process-1")
+KEY = PeerKey("111122223333", "us-west-2", "process-1")
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -100,7 +100,7 @@ def test_all_links_end_when_the_server_stops() -> None:
     async def play() -> list[bool]:
         links, made = Links(), [Link(), Link()]
         for number, link in enumerate(made):
-            links.open(KEY._replace(process_id=f"process-{number}"), link)
+            links.open(KEY._replace(peer_id=f"process-{number}"), link)
         links.end_all()
         return [link.ended for link in made]
 

@@ -1,8 +1,8 @@
 """The collections of GameLift's documents, one line each.
 
 A document is the API's structure of the resource; private extras have a leading underscore. Ids are the resource's own,
-a fleet location's is `<fleet id>/<location>`, a game session's `<fleet id>/<last part of its ARN>`, a tag set's the
-resource's ARN.
+a fleet location's is `<fleet id>/<location>`, an agent's that of its host, a game session's
+`<fleet id>/<last part of its ARN>`, a tag set's the resource's ARN.
 An index named `A+B` holds the values of both members, joined by `joined`.
 """
 
@@ -137,6 +137,7 @@ PLAYER_SESSIONS = Collection(
 
 COMPUTES = Collection("gamelift/compute", indexes=["FleetId"])
 COMPUTE_TOKENS = Collection("gamelift/compute-token", "global", indexes=["Owner"])
+AGENTS = Collection("gamelift/agent")
 PARKED_MESSAGES = Collection("gamelift/parked-message", indexes=["ProcessId"])
 
 HOSTS = Collection("gamelift/host", indexes={"FleetId": _one("FleetId"), "place": place, "room": room})

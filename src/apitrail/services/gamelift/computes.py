@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift import pool, process_messages, processes
+from apitrail.services.gamelift.agents import dismiss
 from apitrail.services.gamelift.arns import arn_of
 from apitrail.services.gamelift.collections import COMPUTES, PROCESSES
 from apitrail.services.gamelift.compute_tokens import void_tokens
@@ -110,6 +111,7 @@ def deregister_compute(ctx: Context, params: "DeregisterComputeInputTypeDef") ->
 def end_compute(ctx: Context, fleet_id: str, name: str) -> None:
     """Remove a registered compute with everything on it."""
     COMPUTES(ctx).delete(host_id_of(fleet_id, name))
+    dismiss(ctx, fleet_id, name)
     void_tokens(ctx, fleet_id, name)
     processes.host_stopped(ctx, fleet_id, name)
 

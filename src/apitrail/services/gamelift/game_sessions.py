@@ -13,6 +13,7 @@ import orjson
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift import sessions
+from apitrail.services.gamelift.agents_access import is_attended
 from apitrail.services.gamelift.capacity import scale_from_zero
 from apitrail.services.gamelift.collections import GAME_SESSIONS, PROCESSES
 from apitrail.services.gamelift.errors import (
@@ -154,18 +155,17 @@ def terminate_game_session(ctx: Context, params: "TerminateGameSessionInputTypeD
 
     TRIGGER_ON_PROCESS_TERMINATE asks the process to end, FORCE_TERMINATE ends it. A virtual process ends at once.
     Raises: NotFoundException; InvalidGameSessionStatusException (ended, ERROR); InvalidRequestException (a process on
-    the user's own compute can only be asked).
+    a compute of the user's own, whose agent is not connected, can only be asked).
     """
     session = sessions.get_session(ctx, params["GameSessionId"])
     if session["Status"] not in sessions.LIVE:
         raise _wrong_status(session, "it has ended already")
     force = params["TerminationMode"] == "FORCE_TERMINATE"
     process = PROCESSES(ctx).get(session["_Process"])
-    real = process is not None and not process["Virtual"]
-    if force and real and is_anywhere(get_fleet(ctx, session["FleetId"])):
+    if force and process is not None and not _can_be_forced(ctx, process):
         raise InvalidRequestException(
-            f"The process of game session {session['GameSessionId']} runs on a compute of your own and cannot be ended "
-            "from here; use TRIGGER_ON_PROCESS_TERMINATE."
+            f"The process of game session {session['GameSessionId']} runs on a compute of your own without a "
+            "connected agent and cannot be ended from here; use TRIGGER_ON_PROCESS_TERMINATE."
         )
     sessions.terminate(ctx, session, END_REASONS[params["TerminationMode"]], at_once=force)
     return {"GameSession": sessions.complete(ctx, session)}
@@ -183,6 +183,13 @@ def get_game_session_log_url(ctx: Context, params: "GetGameSessionLogUrlInputTyp
             f"Game session {session['GameSessionId']} has no log; there is one from its end on, for 14 days."
         )
     return {"PreSignedUrl": log_url(ctx, sessions.key_of(session))}
+
+
+def _can_be_forced(ctx: Context, process: Doc) -> bool:
+    """Return whether a process can be ended without its help: by its host, or by the agent of its compute."""
+    if process["Virtual"] or is_attended(ctx, process):
+        return True
+    return not is_anywhere(get_fleet(ctx, process["FleetId"]))
 
 
 def _check_new(params: Mapping[str, Any]) -> str | None:

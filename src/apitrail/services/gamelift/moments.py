@@ -37,6 +37,9 @@ SESSION_ACTIVE = Moment()
 SESSION_ENDED = Moment()
 """A game session has ended and is stored."""
 
+PROCESS_GONE = Moment()
+"""A real process is gone, or counts as if it were, and is not stored any more."""
+
 SLOTS_CHANGED = Moment()
 """A live game session may have more or fewer free player slots, or another policy about them; it is stored."""
 

@@ -12,8 +12,9 @@ from itertools import chain
 from apitrail.services.context import Context
 from apitrail.services.gamelift import process_messages
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
+from apitrail.services.gamelift.fleets_access import is_anywhere
 from apitrail.services.gamelift.hosted import is_hosted, launch_later, note_end
-from apitrail.services.gamelift.moments import HOST_READY
+from apitrail.services.gamelift.moments import HOST_READY, PROCESS_GONE
 from apitrail.services.gamelift.process_facts import (
     ACTIVATING,
     HOSTING,
@@ -73,10 +74,15 @@ def has_room(ctx: Context, fleet_id: str, location: str) -> bool:
 def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
     """Start processes until each launch entry of the fleet has as many as it should, real ones on a host that runs them.
 
-    Surplus ones are left alone: they are not replaced after their session.
+    Surplus ones are left alone: they are not replaced after their session. On a compute of the user's own nothing is started
+    from here, its agent follows the configuration.
     """
     if "Groups" in host:
         _start_groups(ctx, host)
+        return
+    if is_anywhere(fleet):
+        host["ActivationsMax"] = activations_max(fleet)
+        put_host(ctx, host)
         return
     hosted = is_hosted(ctx, fleet)
     if fleet["Status"] not in LAUNCHING or (hosted and not host.get("SetUp")):
@@ -182,6 +188,7 @@ def let_go(ctx: Context, fleet: Doc | None, process: Doc) -> None:
     """Remove a process that has ended; its host, if it is still there, starts another in its place."""
     PROCESSES(ctx).delete(process["ProcessId"])
     if not process["Virtual"]:
+        PROCESS_GONE.tell(ctx, process)
         process_messages.say_gone(ctx, process)
     host = HOSTS(ctx).get(process["HostId"])
     if host is None:

@@ -10,7 +10,7 @@ import orjson
 from apitrail.services.context import Context
 from apitrail.services.gamelift.collections import PARKED_MESSAGES, PROCESSES
 from apitrail.services.gamelift.process_messages import ANNOUNCED, GONE_ANNOUNCED
-from apitrail.services.links import ProcessKey
+from apitrail.services.links import PeerKey
 from apitrail.services.operation import Deed, observer
 from apitrail.services.runtime import Runtime
 from apitrail.store.resources import Doc
@@ -22,27 +22,27 @@ PARKED_MAX = 100
 @observer(ANNOUNCED)
 async def deliver(runtime: Runtime, deed: Deed) -> None:
     """Send a message to its process, or keep it until the process connects."""
-    key = ProcessKey(deed.account, deed.region, deed.doc["ProcessId"])
+    key = PeerKey(deed.account, deed.region, deed.doc["ProcessId"])
     await bring(runtime, key, orjson.dumps(deed.doc["Message"]).decode())
 
 
-async def bring(runtime: Runtime, key: ProcessKey, text: str) -> None:
+async def bring(runtime: Runtime, key: PeerKey, text: str) -> None:
     """Send a message on the newest connection of its process, or keep it until there is one. Raises: JournalUnavailable."""
     if runtime.links.tell(key, text):
         return
-    await runtime.write(key.account, key.region, lambda ctx: park(ctx, key.process_id, text))
+    await runtime.write(key.account, key.region, lambda ctx: park(ctx, key.peer_id, text))
     if runtime.links.find(key) is not None:  # it has connected meanwhile
-        for kept in await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.process_id)):
+        for kept in await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.peer_id)):
             runtime.links.tell(key, kept)
 
 
 @observer(GONE_ANNOUNCED)
 async def disconnect(runtime: Runtime, deed: Deed) -> None:
     """Close the connections of a process that is gone, and forget what was kept for it."""
-    key = ProcessKey(deed.account, deed.region, deed.doc["ProcessId"])
+    key = PeerKey(deed.account, deed.region, deed.doc["ProcessId"])
     runtime.links.end(key)
-    if await runtime.database.read(lambda tx: PARKED_MESSAGES.at(tx, *key[:2]).count("ProcessId", key.process_id)):
-        await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.process_id))
+    if await runtime.database.read(lambda tx: PARKED_MESSAGES.at(tx, *key[:2]).count("ProcessId", key.peer_id)):
+        await runtime.write(key.account, key.region, lambda ctx: take_parked(ctx, key.peer_id))
 
 
 def park(ctx: Context, process_id: str, text: str) -> None:

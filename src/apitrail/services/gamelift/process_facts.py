@@ -1,7 +1,8 @@
 """What hosts and server processes are found by. Pure functions of their documents, which are ours, not the API's.
 
 A host is an instance or a registered compute: {FleetId, Location, ComputeName, IpAddress, DnsName, Counts (processes by
-state), Entries (running processes by launch entry), ActivationsMax, Players, PlayerSlots, Ports, PortsFree}.
+state), Entries (running processes by launch entry), ActivationsMax, Players, PlayerSlots, Ports;
+Stopping while its agent says that it stops}.
 A process: {ProcessId, HostId, FleetId, Location, ComputeName, State, Entry, IpAddress, Port, DnsName, GameSession,
 Virtual}; a real one also has what process_life.py keeps. Source of the states: the server SDK's messages (specification 2.6).
 """
@@ -59,10 +60,11 @@ def room_prefix(fleet_id: str, location: str) -> str:
 def room(doc: Doc) -> str | None:
     """Return the rank of a host among those that can take a session, the fullest first; None when it cannot.
 
-    A host can when one of its processes is free and no more sessions than allowed are being activated on it.
+    A host can when one of its processes is free, no more sessions than allowed are being activated on it, and it is not about
+    to stop, as its agent may say.
     """
     counts = doc["Counts"]
-    if not counts[READY] or counts[ACTIVATING] >= doc["ActivationsMax"]:
+    if not counts[READY] or "Stopping" in doc or counts[ACTIVATING] >= doc["ActivationsMax"]:
         return None
     return f"{room_prefix(doc['FleetId'], doc['Location'])}{SESSIONS_MAX - session_count(doc):06d}"
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from apitrail.services.context import Context
 from apitrail.services.gamelift import pool, sessions
+from apitrail.services.gamelift.agents_access import is_attended
 from apitrail.services.gamelift.collections import HOSTS, PROCESSES
 from apitrail.services.gamelift.errors import ConflictException, InvalidRequestException, NotFoundException
 from apitrail.services.gamelift.fleet_events import add_event
@@ -164,13 +165,13 @@ def process_ending(ctx: Context, process_id: str) -> None:
 def connection_lost(ctx: Context, process_id: str) -> None:
     """Note that a process has no connection any more: it has exited if it had said so, else it may come back.
 
-    Where a host tells of exits, only the host does.
+    Where a host or an agent tells of exits, only that does.
     """
     process = PROCESSES(ctx).get(process_id)
     if process is None or process["Virtual"]:
         return
     if process["State"] == ENDING:
-        if "Hosted" not in process:
+        if "Hosted" not in process and not is_attended(ctx, process):
             sessions.end_process(ctx, process_id)
         return
     if process["State"] != LAUNCHED:
@@ -253,8 +254,9 @@ def becomes_assignable(ctx: Context, doc: Doc) -> None:
 
 
 def _give_up(ctx: Context, process: Doc, code: str, text: str) -> None:
-    """End a process without its help."""
+    """End a process without its help. It remembers the event, by which its agent is told why."""
     add_process_event(ctx, process, code, text)
+    PROCESSES(ctx).put(process["ProcessId"], process | {"GoneBy": code})
     sessions.end_process(ctx, process["ProcessId"], crashed=True)
 
 

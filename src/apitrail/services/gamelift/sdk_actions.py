@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from apitrail.errors import ServiceError
 from apitrail.services.context import Context
-from apitrail.services.gamelift import process_life, processes, sdk_shapes
+from apitrail.services.gamelift import agents, process_life, processes, sdk_shapes
 from apitrail.services.gamelift.collections import COMPUTES
 from apitrail.services.gamelift.game_sessions import update_game_session
 from apitrail.services.gamelift.player_sessions import describe_player_sessions
@@ -55,6 +55,7 @@ def _activate_process(ctx: Context, caller: Caller, said: sdk_shapes.ActivateSer
     parts = (said.SdkLanguage, said.SdkVersion, said.SdkToolName, said.SdkToolVersion)
     sdk = " ".join(part for part in parts if part)
     process_life.process_activated(ctx, caller.process_id, said.Port, said.LogPaths or (), sdk)
+    agents.process_registered(ctx, caller.process_id, said.LogPaths or ())
     return NOTHING
 
 
@@ -65,6 +66,7 @@ def _heartbeat(ctx: Context, caller: Caller, said: sdk_shapes.HeartbeatServerPro
 
 def _activate_session(ctx: Context, caller: Caller, said: sdk_shapes.ActivateGameSession) -> Mapping[str, Any]:
     processes.activate_session(ctx, caller.process_id, said.GameSessionId)
+    agents.session_activated(ctx, caller.process_id, said.GameSessionId)
     return NOTHING
 
 
@@ -135,6 +137,7 @@ STATUSES: Mapping[str, int] = {
     "AccessDenied": 403,
     "NotFoundException": 404,
     "ConflictException": 409,
+    "NotReadyException": 412,
     "LimitExceededException": 429,
 }
 

@@ -67,9 +67,8 @@ def admit(ctx: Context, caller: Caller, token_ends_at: datetime | None) -> list[
 
 def note_refusal(ctx: Context, caller: Caller, reason: str) -> None:
     """Add an event to a fleet's log that says why a process, whose token or signature is right, was not let in."""
-    if FLEETS(ctx).has(caller.fleet_id):
-        text = f"{reason} (processId({caller.process_id}), computeName({caller.compute_name}))"
-        add_event(ctx, caller.fleet_id, "SERVER_PROCESS_SDK_INITIALIZATION_FAILED", text, merge=True)
+    text = f"{reason} (processId({caller.process_id}), computeName({caller.compute_name}))"
+    add_event(ctx, caller.fleet_id, "SERVER_PROCESS_SDK_INITIALIZATION_FAILED", text, merge=True)
 
 
 def real_processes(tx: Tx) -> list[tuple[str, str, str]]:

@@ -104,7 +104,7 @@ def activate(ctx: Context, session: Doc) -> None:
 
 
 def terminate(ctx: Context, session: Doc, reason: str, *, at_once: bool) -> None:
-    """Take a session to TERMINATING and tell its process to end; at_once: end the process without its help.
+    """Take a session to TERMINATING and tell its process to end; at_once: end the process, which hears nothing of it.
 
     reason: the StatusReason that the session will end with.
     """
@@ -116,7 +116,7 @@ def terminate(ctx: Context, session: Doc, reason: str, *, at_once: bool) -> None
         pool.move(ctx, process, TERMINATING)
     session["_EndReason"] = reason
     put_session(ctx, session)
-    if not process["Virtual"]:
+    if not process["Virtual"] and not at_once:
         process_messages.terminate_process(ctx, process, ctx.settings.hosting.terminate_grace_s)
     fleet = FLEETS(ctx).get(session["FleetId"])
     if process["Virtual"] or at_once:

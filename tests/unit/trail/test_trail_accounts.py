@@ -129,6 +129,41 @@ def test_an_access_to_ones_own_bucket_is_recorded_once(stage: Stage) -> None:
     assert recipients(stage, "GetObject") == [ACCOUNT]
 
 
+def open_to(action: str, account: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": action, "Resource": "*"}
+    return orjson.dumps({"Version": "2012-10-17", "Statement": [statement]}).decode()
+
+
+def test_a_message_to_another_accounts_topic_or_queue_is_recorded_in_both(stage: Stage) -> None:
+    topic = stage.call_("CreateTopic", {"Name": "news"}, service="sns", principal=root(OTHER))["TopicArn"]
+    publish = {"TopicArn": topic, "Message": "m"}
+    assert refused(stage, "Publish", publish, DANA) == "AuthorizationError"
+    policy = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": open_to("sns:Publish", ACCOUNT)}
+    stage.call_("SetTopicAttributes", policy, service="sns", principal=root(OTHER))
+    stage.call_("Publish", publish, service="sns", principal=DANA)
+    queue = stage.call_("CreateQueue", {"QueueName": "inbox"}, service="sqs", principal=root(OTHER))["QueueUrl"]
+    attributes = {"Policy": open_to("sqs:SendMessage", ACCOUNT)}
+    stage.call_(
+        "SetQueueAttributes", {"QueueUrl": queue, "Attributes": attributes}, service="sqs", principal=root(OTHER)
+    )
+    stage.call_("SendMessage", {"QueueUrl": queue, "MessageBody": "m"}, service="sqs", principal=DANA)
+    for copies in (named(stage, "Publish")[:2], named(stage, "Publish")[2:], named(stage, "SendMessage")):
+        mine, theirs = copies
+        assert (mine["recipientAccountId"], theirs["recipientAccountId"]) == (ACCOUNT, OTHER)
+        assert mine["sharedEventID"] == theirs["sharedEventID"]
+        assert (mine["userIdentity"]["type"], theirs["userIdentity"]["type"]) == ("IAMUser", "AWSAccount")
+    assert recipients(stage, "SetTopicAttributes") == recipients(stage, "CreateQueue") == [OTHER]
+
+
+def test_a_refused_call_on_a_topic_is_told_to_its_owner_only_if_it_is_a_data_event_on_one_that_exists(
+    stage: Stage,
+) -> None:
+    topic = stage.call_("CreateTopic", {"Name": "news"}, service="sns", principal=root(OTHER))["TopicArn"]
+    assert refused(stage, "DeleteTopic", {"TopicArn": topic}, DANA) == "AuthorizationError"
+    assert refused(stage, "Publish", {"TopicArn": topic + "-not", "Message": "m"}, DANA) == "AuthorizationError"
+    assert recipients(stage, "DeleteTopic") == recipients(stage, "Publish") == [ACCOUNT]
+
+
 def test_a_management_call_that_is_denied_is_not_told_to_the_owner(stage: Stage) -> None:
     make_bucket(stage, "theirs", OTHER)
     assert refused(stage, "GetBucketPolicy", {"Bucket": "theirs"}, DANA) == "AccessDenied"

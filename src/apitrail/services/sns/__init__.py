@@ -7,8 +7,10 @@ Not served: FIFO topics, text messages, mobile push, e-mail, Lambda, Firehose, e
 """
 
 from apitrail.services.operation import Service
+from apitrail.services.resource_owners import owners_of
 from apitrail.services.sns import permissions, publishing, subscriptions, tagging, topics
-from apitrail.services.sns.records import FREE, RULES
+from apitrail.services.sns.records import FREE, RULES, TOPIC
+from apitrail.services.topics import topic_at
 
 FAMILIES = (permissions, publishing, subscriptions, tagging, topics)
 
@@ -20,4 +22,5 @@ SERVICE = Service(
     validation_code="InvalidParameter",
     denied_code="AuthorizationError",
     denied_status=403,
+    owners=owners_of(RULES, TOPIC, topic_at),
 )

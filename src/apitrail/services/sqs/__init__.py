@@ -5,8 +5,10 @@ Not served: FIFO queues, encryption, and moving messages back from dead-letter q
 """
 
 from apitrail.services.operation import Service
+from apitrail.services.queues import queue_at
+from apitrail.services.resource_owners import owners_of
 from apitrail.services.sqs import permissions, queues, receiving, sending, tagging, visibility
-from apitrail.services.sqs.records import FREE, RULES
+from apitrail.services.sqs.records import FREE, QUEUE, RULES
 
 FAMILIES = (permissions, queues, receiving, sending, tagging, visibility)
 
@@ -14,6 +16,7 @@ SERVICE = Service(
     "sqs",
     rules=RULES,
     free=FREE,
+    owners=owners_of(RULES, QUEUE, queue_at),
     validation_code="InvalidParameterValue",
     validation_codes={
         "CreateQueue.attributes": "InvalidAttributeName",

@@ -126,6 +126,7 @@ class App:
         self._timers = TimerWorker(self.database, self.clock, self._performer.context, self._committed)
         engine = ChildEngine() if isinstance(self.clock, SystemClock) else LocalEngine(self.clock)
         self.matchmaking = Matchmaking(self, engine)
+        self._hosting = Hosting(self)
         self.workers = self._make_workers()
         self._scheduler = Scheduler(self.workers)
 
@@ -162,7 +163,7 @@ class App:
             *make_feeds(self.database, self.settings, self.clock),
             Indexer(self.database, self.index),
             self.credentials,
-            Hosting(self),
+            self._hosting,
             LifecycleWorker(self),
             Pruner(self.database, self.clock, self.settings.journal),
         ]
@@ -176,6 +177,10 @@ class App:
         await asyncio.to_thread(self._sweep)
         await self.game_servers.start()
         self._scheduler.start()
+
+    async def wind_down(self) -> None:
+        """Let game servers that run here end, while they can still say so."""
+        await self._hosting.take_leave()
 
     def quiesce(self) -> None:
         """Let streams end, because the server is about to stop."""

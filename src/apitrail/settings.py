@@ -194,9 +194,9 @@ class Hosting(Struct, frozen=True, forbid_unknown_fields=True):
     folder: where builds and instances are; `hosts` in the data directory when it is empty. user: the account that they run as
     when the server is root; it must be able to reach the folder. instances_max, processes_max: on this machine.
     build_bytes_max, build_files_max: of a build, unpacked. install_timeout_s: for its install.sh. terminate_grace_s: how long
-    a process may take to end when it is told to. log_bytes_max: of what a process prints, and of a session's log.
-    open_files_max, file_bytes_max, memory_bytes_max (0: no limit): for each process. tasks_max: processes and threads of
-    user, if there is one (0: no limit).
+    a process may take to end when it is told to; stop_grace_s: when it is told because the server stops. log_bytes_max: of what
+    a process prints, and of a session's log. open_files_max, file_bytes_max, memory_bytes_max (0: no limit): for each process.
+    tasks_max: processes and threads of user, if there is one (0: no limit).
     """
 
     folder: str = ""
@@ -207,6 +207,7 @@ class Hosting(Struct, frozen=True, forbid_unknown_fields=True):
     build_files_max: Count = 20_000
     install_timeout_s: Positive = 300.0
     terminate_grace_s: Positive = 300.0
+    stop_grace_s: Positive = 5.0
     log_bytes_max: Count = 8 * 1024 * 1024
     open_files_max: Count = 1024
     file_bytes_max: Count = 1024**3

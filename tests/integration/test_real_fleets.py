@@ -20,11 +20,13 @@ from apitrail.host.strays import MARK
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "game_server.py"
 SOON_S = 60.0
+STOP_S = 10.0
 SOAK = bool(os.environ.get("APITRAIL_SOAK"))
 SETTINGS = {
     "APITRAIL_GAMELIFT_RUN_PROCESSES": "true",
     "APITRAIL_GAMELIFT_DELAY_SCALE": "0",
     "APITRAIL_HOSTING_TERMINATE_GRACE_S": "2",
+    "APITRAIL_HOSTING_STOP_GRACE_S": "1.5",
     "APITRAIL_HOSTING_INSTANCES_MAX": "40",
     "A_SECRET": "of the server",
 }
@@ -282,6 +284,28 @@ def test_the_death_of_the_server_leaves_no_game_server_and_its_restart_starts_ne
     until(arena.has_status(arena.session(), "ACTIVE"))
     assert server.stop() == 0
     assert not arena.processes()
+
+
+def test_a_server_that_is_stopped_lets_its_game_servers_say_goodbye(
+    make_server: Callable[..., Running], tmp_path: Path
+) -> None:
+    server = make_server(settings=SETTINGS)
+    build_id = upload(server, tmp_path)
+    polite, stubborn = Arena(server, build_id).active(), Arena(server, build_id, "GAME_EXIT_S=60").active()
+    sessions = [arena.session() for arena in (polite, stubborn)]
+    for arena, session_id in zip((polite, stubborn), sessions, strict=True):
+        until(arena.has_status(session_id, "ACTIVE"))
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < STOP_S
+    assert not polite.processes() and not stubborn.processes()
+    server.start()
+    for arena, session_id in zip((polite, stubborn), sessions, strict=True):
+        arena.api = server.client("gamelift")
+        assert arena.see(session_id)["Status"] == "TERMINATED"
+        until(lambda arena=arena: len(arena.leaders()) == 1)
+        assert "SERVER_PROCESS_CRASHED" not in arena.codes()
+    assert "ending" in "".join(polite.log(sessions[0]).values())
 
 
 @pytest.mark.parametrize(

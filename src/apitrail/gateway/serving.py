@@ -64,10 +64,12 @@ class QuietServer(uvicorn.Server):
 class Life(Protocol):
     """What is served, from its beginning to its end.
 
-    start: before the first call. quiesce: no new calls; streams must end. stop: after the last answer.
+    start: before the first call. wind_down: the end is near, but calls are still answered. quiesce: no new calls; streams must
+    end. stop: after the last answer.
     """
 
     async def start(self) -> None: ...
+    async def wind_down(self) -> None: ...
     def quiesce(self) -> None: ...
     async def stop(self) -> None: ...
 
@@ -97,6 +99,8 @@ async def serve(doors: Sequence[Door], life: Life, settings: Settings, on_ready:
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait((waiting, running), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    if not running.done():
+        await life.wind_down()
     life.quiesce()
     for server in servers:
         server.should_exit = True

@@ -36,6 +36,12 @@ def kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def end_group(leader: int) -> None:
+    """Ask a process group to end, if there is still one."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGTERM)
+
+
 def kill_marked(mark: str, process: str = "") -> int:
     """Kill whatever runs with a mark in its environment, or only what a game server of this id has started.
 

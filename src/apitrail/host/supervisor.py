@@ -1,7 +1,7 @@
 """The host at work: it takes orders, keeps folders and processes, and reports what becomes of them.
 
 Work on the folders of one fleet is done in the order in which it was ordered. When the server's end of the channel closes, every
-process that was started is killed and the host ends.
+process that was started is told to end, killed if it does not, and the host ends.
 """
 
 import asyncio
@@ -39,10 +39,13 @@ from apitrail.host.messages import (
 from apitrail.host.ports import free_port
 from apitrail.host.programs import PORT, ProgramError, arguments, find_program
 from apitrail.host.running import Jail, Program, StartError, start_program
-from apitrail.host.strays import kill_children, kill_group, kill_marked, reap_orphans
+from apitrail.host.strays import end_group, kill_children, kill_group, kill_marked, reap_orphans
 
 log = logging.getLogger("apitrail.host")
 CHUNK = 65536
+END_S = 1.0
+"""How long game servers may take to end by SIGTERM when the host ends."""
+
 PRINTED_S = 2.0
 """How long what a process has printed is still read after its end; longer only a child of its that holds on to the pipe."""
 
@@ -71,7 +74,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
-        """Take orders until the channel closes; then kill what runs. Raises: msgspec.DecodeError."""
+        """Take orders until the channel closes; then end what runs. Raises: msgspec.DecodeError."""
         try:
             kill_marked(self._jail.mark)
             await asyncio.to_thread(builds.keep_only, self._root, self._begin.keep)
@@ -82,15 +85,21 @@ class Supervisor:
         except ConnectionError:
             log.warning("the server is gone")
         finally:
-            self.end()
+            await self.end()
 
-    def end(self) -> None:
-        """Kill every process that was started and is not gone."""
-        for game in self._games.values():
-            if game.leader:
-                kill_group(game.leader)
+    async def end(self) -> None:
+        """End every process that was started and is not gone: by SIGTERM, and a moment later by SIGKILL."""
+        for leader in self._leaders():
+            end_group(leader)
+        if self._leaders():
+            await asyncio.wait(set(self._tasks), timeout=END_S)
+        for leader in self._leaders():
+            kill_group(leader)
         kill_marked(self._jail.mark)
         kill_children()
+
+    def _leaders(self) -> list[int]:
+        return [game.leader for game in self._games.values() if game.leader]
 
     def _take(self, order: Order) -> None:
         if isinstance(order, Kill):

@@ -34,6 +34,11 @@ class HostOrders:
         self._waiting: deque[HostOrder] = deque()
         self._news = asyncio.Event()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a host."""
+        return self._open
+
     def begin(self) -> None:
         """Take orders for a new host, and forget those for the one before."""
         self.epoch += 1

@@ -26,7 +26,7 @@ from apitrail.services.context import Context
 from apitrail.services.gamelift.hosted import folders, host_root, hosted_places
 from apitrail.services.gamelift.hosted_builds import installing, prepared
 from apitrail.services.gamelift.hosted_folders import was_set_up
-from apitrail.services.gamelift.hosted_processes import exited
+from apitrail.services.gamelift.hosted_processes import exited, still_there, take_leave
 from apitrail.services.gamelift.hosted_renewal import begin_anew
 from apitrail.services.host_orders import Fetch
 from apitrail.services.runtime import Runtime
@@ -38,6 +38,7 @@ BEGIN_S = 120.0
 FAIR_LIFE_S = 60.0
 PAUSE_S, PAUSE_MAX_S = 0.5, 60.0
 RETRY_S = 1.0
+LOOK_S = 0.05
 FETCH_PROBLEM = "FLEET_BINARY_DOWNLOAD_FAILED"
 
 WRITTEN: Mapping[type, Callable[[Context, Any], None]] = {
@@ -73,6 +74,23 @@ class Hosting:
         self._pause = PAUSE_S if lived > FAIR_LIFE_S else min(PAUSE_MAX_S, self._pause * 2)
         log.warning("the host of game servers has ended; a new one is started in %g s", self._pause)
         return self._pause
+
+    async def take_leave(self) -> None:
+        """Tell what the host runs to end, because the server stops, and wait a few seconds; what is left the host ends then."""
+        if not self._runtime.host_orders.is_open:
+            return
+        left: list[str] = []
+        try:
+            for account, region in await self._runtime.database.read(hosted_places):
+                left += await self._runtime.write(account, region, take_leave)
+        except JournalUnavailable as error:
+            log.warning("game servers cannot be told to end: %s", error.reason)
+        until = self._runtime.clock.monotonic() + self._settings.stop_grace_s
+        while left and self._runtime.clock.monotonic() < until:
+            await asyncio.sleep(LOOK_S)
+            left = await self._runtime.database.read(partial(still_there, process_ids=left))
+        if left:
+            log.warning("%d game servers have not ended within %g s", len(left), self._settings.stop_grace_s)
 
     async def _have_host(self) -> None:
         async with self._host() as host:

@@ -182,6 +182,21 @@ def test_nothing_is_left_when_the_host_ends_however_it_does(tmp_path: Path, vict
     play(tmp_path, body)
 
 
+@pytest.mark.parametrize(("on_term", "said"), [("echo bye; exit 0", "bye"), ("echo no", "no")], ids=["ends", "stays"])
+def test_game_servers_have_a_moment_to_end_when_the_host_does(tmp_path: Path, on_term: str, said: str) -> None:
+    async def body(game: Game) -> None:
+        await game.start(f"trap '{on_term}' TERM; echo ready; while :; do sleep 0.05; done")
+        await game.hear(Started)
+        while not [log for log in game.logs.glob("*") if "ready" in log.read_text()]:
+            await asyncio.sleep(0.02)
+        game.host.writer.close()
+        await game.gone()
+        (log,) = game.logs.glob("*")
+        assert said in log.read_text()
+
+    play(tmp_path, body)
+
+
 def test_a_new_host_kills_what_an_earlier_one_has_left_and_removes_folders_that_nobody_wants(tmp_path: Path) -> None:
     (tmp_path / "hosts" / "fleet-old" / "i-1").mkdir(parents=True)
     for name in ("build", "build.new", "i-1", "i-2"):

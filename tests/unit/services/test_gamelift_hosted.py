@@ -27,6 +27,7 @@ from apitrail.services.gamelift.collections import HOSTS, PROCESSES
 from apitrail.services.gamelift.compute_tokens import find_bearer
 from apitrail.services.gamelift.hosted import HOSTED_PROCESSES, pause_after
 from apitrail.services.gamelift.hosted_builds import installing
+from apitrail.services.gamelift.hosted_processes import take_leave
 from apitrail.services.gamelift.hosted_renewal import begin_anew
 from apitrail.services.gamelift.processes import activate_session, process_ended
 from apitrail.services.gamelift.session_logs import log_bucket, log_key
@@ -341,6 +342,31 @@ def test_a_new_host_ends_what_ran_and_starts_it_again(stage: Stage) -> None:
     get_ready(stage, start.process)
     play_session(stage, fleet_id)
     assert stage.read(lambda ctx: HOSTED_PROCESSES.at(ctx.tx).count()) == 1
+
+
+def test_processes_that_end_because_the_server_stops_are_neither_chosen_nor_replaced_nor_called_crashed(
+    stage: Stage,
+) -> None:
+    fleet_id = active_fleet(stage, RuntimeConfiguration={"ServerProcesses": [LAUNCH | {"ConcurrentExecutions": 3}]})
+    be_host(stage, 5)
+    host, idle, late = processes_in(stage, fleet_id, "LAUNCHED")
+    get_ready(stage, host)
+    session = create(stage, fleet_id)
+    stage.change(lambda ctx: activate_session(ctx, host, session["GameSessionId"]))
+    get_ready(stage, idle)
+    seen = len(event_codes(stage, fleet_id))
+    assert stage.change(take_leave) == [host, idle]
+    assert stage.error("CreateGameSession", FleetId=fleet_id, MaximumPlayerSessionCount=1).error_code.startswith(
+        "Fleet"
+    )
+    exit_as(stage, idle)
+    be_host(stage, 5)
+    assert processes_in(stage, fleet_id, "LAUNCHED", "WAITING") == [late]
+    stage.change(begin_anew)
+    assert see(stage, session)["Status"] == "TERMINATED"
+    assert not any(code.startswith("SERVER_PROCESS") for code in event_codes(stage, fleet_id)[seen:])
+    be_host(stage, 5)
+    assert len(processes_in(stage, fleet_id, "LAUNCHED")) == 3
 
 
 def test_a_new_host_is_told_again_of_a_build_that_it_has_not_made(stage: Stage) -> None:

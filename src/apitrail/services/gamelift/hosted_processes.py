@@ -4,6 +4,8 @@ host says that they are.
 What a process says of itself comes through the server SDK and is in process_life.py. Source: specification 2.6, 3.6, 8.3.
 """
 
+from collections.abc import Sequence
+
 from apitrail.host.messages import PATH_PROBLEM, Exited, Kill, Start
 from apitrail.services.context import Context
 from apitrail.services.gamelift import pool, process_messages, sessions
@@ -16,16 +18,18 @@ from apitrail.services.gamelift.hosted import (
     here,
     is_hosted,
     is_kept,
+    place_of,
     running_on,
     step_again,
 )
-from apitrail.services.gamelift.process_facts import CONNECTED, LAUNCHED
+from apitrail.services.gamelift.process_facts import CONNECTED, ENDING, LAUNCHED, READY, WAITING
 from apitrail.services.gamelift.process_life import CONNECT, await_from, process_exited
 from apitrail.services.gamelift.process_messages import GONE_ANNOUNCED
 from apitrail.services.gamelift.sdk_endpoint import sdk_endpoint
 from apitrail.services.gamelift.session_logs import write_log_of
 from apitrail.services.operation import Deed, effect, observer, timer
 from apitrail.services.runtime import Runtime
+from apitrail.store.database import Tx
 from apitrail.store.resources import Doc
 
 START = "gamelift/start-process"
@@ -107,6 +111,32 @@ def drain(ctx: Context, process: Doc, reason: str) -> None:
     process_messages.terminate_process(ctx, process, grace_s)
     doc = {"ProcessId": process["ProcessId"], "Killed": True, "Reason": reason}
     ctx.schedule(sessions.PROCESS_ENDED, doc, grace_s)
+
+
+def take_leave(ctx: Context) -> list[str]:
+    """Tell the hosted processes of this account and region to end, because the server stops; return those that were told.
+
+    None is given a session or replaced any more. One that was never ready hears nothing; the host ends it.
+    """
+    told = []
+    for entry in HOSTED_PROCESSES.at(ctx.tx).all():
+        process = PROCESSES(ctx).get(entry.id) if place_of(entry.doc) == (ctx.account, ctx.region) else None
+        if process is None or process.get("Draining"):
+            continue
+        process["Draining"] = True
+        PROCESSES(ctx).put(entry.id, process)
+        if process["State"] == READY:
+            pool.move(ctx, process, WAITING)
+        if process["State"] not in (LAUNCHED, CONNECTED, ENDING):
+            grace_s = min(ctx.settings.hosting.stop_grace_s, ctx.settings.hosting.terminate_grace_s)
+            process_messages.terminate_process(ctx, process, grace_s)
+            told.append(entry.id)
+    return told
+
+
+def still_there(tx: Tx, process_ids: Sequence[str]) -> list[str]:
+    """Return which of some hosted processes are not known to be gone."""
+    return [process_id for process_id in process_ids if HOSTED_PROCESSES.at(tx).has(process_id)]
 
 
 def _start_order(ctx: Context, process_id: str) -> Start | None:

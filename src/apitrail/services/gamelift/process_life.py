@@ -181,8 +181,8 @@ def connection_lost(ctx: Context, process_id: str) -> None:
 def process_exited(ctx: Context, process_id: str, *, path_missing: bool = False, how: str = "") -> None:
     """Note that a host has seen a process exit, or could not start it because its launch path is missing.
 
-    One that had said that it was ending, or was told to end with its host, has ended; any other one has crashed. how: its exit
-    code or signal.
+    One that had said that it was ending, or was told to end with its host or the server, has ended; any other one has crashed.
+    how: its exit code or signal.
     """
     process = PROCESSES(ctx).get(process_id)
     if process is None:

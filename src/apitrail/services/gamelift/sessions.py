@@ -152,7 +152,7 @@ def leave_active(ctx: Context, session: Doc) -> None:
 
 
 def end_process(ctx: Context, process_id: str, *, crashed: bool = False, reason: str = "") -> None:
-    """Note that a process is gone: its session ends, and its host starts another one.
+    """Note that a process is gone: its session ends, and its host starts another one unless it stops.
 
     crashed: it ended without a word or was killed as unhealthy, so that its session ends in ERROR, unless it was to end
     anyway. reason: the StatusReason of its session. Nothing happens for a process that is gone already.
@@ -161,7 +161,7 @@ def end_process(ctx: Context, process_id: str, *, crashed: bool = False, reason:
     if process is None:
         return
     end_session_on(ctx, process, crashed=crashed, reason=reason)
-    pool.let_go(ctx, FLEETS(ctx).get(process["FleetId"]), process)
+    pool.let_go(ctx, None if process.get("Draining") else FLEETS(ctx).get(process["FleetId"]), process)
 
 
 def end_session_on(ctx: Context, process: Doc, *, crashed: bool = False, reason: str = "") -> None:

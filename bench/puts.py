@@ -33,8 +33,15 @@ def b1(rounds: int) -> list[Row]:
     folder.mkdir(parents=True)
     port = free_port()
     ports = [f"-{name}.port={free_port()}" for name in ("master", "volume", "filer")]
-    command = [WEED, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.port={port}", *ports]
-    command += ["-master.telemetry=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command: list[str | Path] = [WEED, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command += [
+        f"-s3.port={port}",
+        *ports,
+        "-master.telemetry=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+    ]
     keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "S3_BUCKET": BUCKET}
     try:
         with Process(command, WORK / "logs" / "b1.log", keys) as store:

@@ -166,6 +166,11 @@ class Documents:
         else:
             self.tx.seen.pop((self.scope, id), None)
 
+    def _note(self, ord_: int, id: str, body: bytes) -> None:
+        """Remember a document that was found alone, since whoever looks for one mostly changes it."""
+        if (self.scope, id) not in self.tx.seen:
+            self._keep(id, Seen(ord_, body))
+
     def _values_of(self, seen: Seen) -> Values:
         return self._values(decode_doc(seen.body)) if seen.values is None else seen.values
 
@@ -191,6 +196,8 @@ class Documents:
             f" WHERE i.scope = ? AND i.field = ? AND i.value = ? AND i.{where} ORDER BY i.{order} LIMIT ?",
             (self.scope, field, value, after, limit),
         )
+        if limit == 1 and rows:
+            self._note(*rows[0])
         return [Entry(ord_, id_, decode_doc(doc)) for ord_, id_, doc in rows]
 
     def count(self, field: str | None = None, value: Any = None) -> int:

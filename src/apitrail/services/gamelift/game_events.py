@@ -14,6 +14,7 @@ from apitrail.store.game_events import NewEvent, add_event
 
 SOURCE = "aws.gamelift"
 WORKER = "game-events"
+MILLISECONDS_END = len("2026-03-04T09:15:02.421")
 
 
 def announce(ctx: Context, detail_type: str, resource_arn: str, detail: dict[str, Any], topic: str) -> None:
@@ -37,4 +38,4 @@ def announce(ctx: Context, detail_type: str, resource_arn: str, detail: dict[str
 
 def iso(at: datetime) -> str:
     """Return a time as these events write it: `2026-03-04T09:15:02.421Z`."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return at.isoformat(timespec="milliseconds")[:MILLISECONDS_END] + "Z"

@@ -42,7 +42,7 @@ FAILURE = "UNEXPECTED_ERROR"
 def open_ticket(
     ctx: Context, configuration: Doc, ticket_id: str, players: Sequence[Any], *, session: str | None = None
 ) -> Doc:
-    """Store a new ticket, QUEUED, and return it.
+    """Store a new ticket, QUEUED, and return it. ticket_id: one that no other ticket has.
 
     session: for a backfill ticket, the ARN of its game session, or an empty text for one that GameLift does not host.
     """
@@ -61,7 +61,7 @@ def open_ticket(
     wait_s = average_wait(ctx, configuration)
     if wait_s is not None:
         ticket["EstimatedWaitTime"] = wait_s
-    TICKETS(ctx).put(ticket_id, ticket)
+    TICKETS(ctx).add(ticket_id, ticket)
     note_change(ctx, ticket_id)
     ctx.schedule(TIMEOUT, {"TicketId": ticket_id}, ticket["_TimeoutS"])
     return ticket

@@ -2,11 +2,14 @@
 
 Every order has one place for each session, (indexed value, number of the document), so a position stays right whichever
 way the next page is read. Sessions without a value of the operand that they are sorted by come last.
+The number of players has two indexes, of sessions with room and of full ones: whoever asks for both merges them.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain
 from typing import Any
 
 from apitrail.services.gamelift.collections import GAME_SESSIONS
@@ -20,6 +23,7 @@ from apitrail.services.gamelift.session_facts import (
     listing,
     rank,
     rank_prefix,
+    room_prefix,
 )
 from apitrail.store.resources import Doc, Documents, Entry, Place
 
@@ -103,7 +107,7 @@ def _walk(documents: Documents, search: Search, after: Position | None) -> Itera
         return
     sort = search.sort or Sort(CREATION, descending=False)
     if search.sort is not None and equal is not None and _count(documents, equal) <= SORTED_MAX:
-        yield from _sorted(documents, search, sort, equal, after)
+        yield from _sorted(documents, sort, equal, after)
         return
     if after is None or after[0] is not None:
         yield from _by_value(documents, search, sort, after)
@@ -111,10 +115,19 @@ def _walk(documents: Documents, search: Search, after: Position | None) -> Itera
     yield from _without_value(documents, search, sort, after)
 
 
-def _by_creation(documents: Documents, search: Search, equal: str | None, after: Position | None) -> Iterator[Found]:
-    """Yield all sessions, or those with an indexed value, in the order of creation."""
-    where = ("listing", listing(search.fleet_id, search.location, "ACTIVE")) if equal is None else ("rank", equal)
-    ord_, count = (0 if after is None else after[1]), BATCH_FIRST
+def _by_creation(
+    documents: Documents, search: Search, equal: Sequence[str] | None, after: Position | None
+) -> Iterator[Found]:
+    """Yield all sessions, or those with one of some indexed values, in the order of creation."""
+    ord_ = 0 if after is None else after[1]
+    if equal is None:
+        return _listed(documents, ("listing", listing(search.fleet_id, search.location, "ACTIVE")), ord_)
+    return _merged([_listed(documents, ("rank", value), ord_) for value in equal])
+
+
+def _listed(documents: Documents, where: tuple[str, str], ord_: int) -> Iterator[Found]:
+    """Yield the sessions with an indexed value behind a number, in the order of creation."""
+    count = BATCH_FIRST
     while rows := documents.find(*where, count, ord_):
         for row in rows:
             yield [None, row.ord], row.doc
@@ -125,8 +138,13 @@ def _by_creation(documents: Documents, search: Search, equal: str | None, after:
 
 def _by_value(documents: Documents, search: Search, sort: Sort, after: Position | None) -> Iterator[Found]:
     """Yield the sessions that have a value of the operand, in the order of the values."""
-    prefix = _prefix(search, sort.operand)
-    low, high = _span(search, sort.operand)
+    prefixes = _prefixes(search, sort.operand)
+    return _merged([_ranked(documents, search, sort, prefix, after) for prefix in prefixes], descending=sort.descending)
+
+
+def _ranked(documents: Documents, search: Search, sort: Sort, prefix: str, after: Position | None) -> Iterator[Found]:
+    """Yield the sessions of an index in its order."""
+    low, high = _span(search, sort.operand, prefix)
     behind, count = (None if after is None else (prefix + after[0], after[1])), BATCH_FIRST
     while rows := documents.between("rank", low, high, count, behind, descending=sort.descending):
         for row in rows:
@@ -134,6 +152,16 @@ def _by_value(documents: Documents, search: Search, sort: Sort, after: Position 
         if len(rows) < count:
             return
         behind, count = (rows[-1].value, rows[-1].entry.ord), min(2 * count, BATCH_MAX)
+
+
+def _merged(walks: Sequence[Iterator[Found]], *, descending: bool = False) -> Iterator[Found]:
+    """Return sessions that come in order in one order."""
+    return walks[0] if len(walks) == 1 else merge(*walks, key=_position, reverse=descending)
+
+
+def _position(found: Found) -> tuple[str, int]:
+    rank_, ord_ = found[0]
+    return rank_ or "", ord_
 
 
 def _without_value(documents: Documents, search: Search, sort: Sort, after: Position | None) -> Iterator[Found]:
@@ -145,9 +173,10 @@ def _without_value(documents: Documents, search: Search, sort: Sort, after: Posi
             yield position, doc
 
 
-def _sorted(documents: Documents, search: Search, sort: Sort, equal: str, after: Position | None) -> Iterator[Found]:
-    """Yield the sessions with an indexed value, few as they are, in the order of the search."""
-    placed = [(_place(sort.operand, entry), entry.doc) for entry in documents.find("rank", equal)]
+def _sorted(documents: Documents, sort: Sort, equal: Sequence[str], after: Position | None) -> Iterator[Found]:
+    """Yield the sessions with one of some indexed values, few as they are, in the order of the search."""
+    found = sorted(chain.from_iterable(documents.find("rank", value) for value in equal), key=lambda entry: entry.ord)
+    placed = [(_place(sort.operand, entry), entry.doc) for entry in found]
     ranked = [item for item in placed if item[0][0] is not None]
     ranked.sort(key=lambda item: item[0], reverse=sort.descending)
     others = [item for item in placed if item[0][0] is None]
@@ -167,16 +196,16 @@ def _is_behind(position: Position, after: Position, sort: Sort) -> bool:
     return position < after if sort.descending else position > after
 
 
-def _narrowest(documents: Documents, search: Search) -> str | None:
-    """Return the indexed value that fewest sessions have, among those that a match must have; None without any."""
+def _narrowest(documents: Documents, search: Search) -> Sequence[str] | None:
+    """Return the indexed values that fewest sessions have, among those that a match must have; None without any."""
     values = [
-        rank_prefix(search.fleet_id, comparison.operand) + rank(comparison.operand, comparison.value)
+        [prefix + rank(comparison.operand, comparison.value) for prefix in _prefixes(search, comparison.operand)]
         for comparison in search.required
         if comparison.comparator == "=" and _is_indexed(comparison)
     ]
     if len(values) < 2:
         return values[0] if values else None
-    return min(values, key=lambda value: _count(documents, value))
+    return min(values, key=lambda some: _count(documents, some))
 
 
 def _is_indexed(comparison: Comparison) -> bool:
@@ -196,20 +225,22 @@ def _wants_room(comparison: Comparison) -> bool:
     return comparison.operand is HAS_ROOM and (comparison.comparator == "=") == comparison.value
 
 
-def _count(documents: Documents, value: str) -> int:
-    """Return how many sessions have an indexed value, counting up to one more than are sorted at a time."""
-    return documents.count_between("rank", value, value + "\x01", SORTED_MAX + 1)
+def _count(documents: Documents, values: Sequence[str]) -> int:
+    """Return how many sessions have one of some indexed values; not all, where there are more than are sorted at a time."""
+    return sum(documents.count_between("rank", value, value + "\x01", SORTED_MAX + 1) for value in values)
 
 
-def _prefix(search: Search, operand: Operand) -> str:
-    """Return what the indexed values of an operand begin with; sessions with room have an index of their own."""
-    with_room = operand is TAKEN and any(map(_wants_room, search.required))
-    return rank_prefix(search.fleet_id, operand, with_room=with_room)
+def _prefixes(search: Search, operand: Operand) -> Sequence[str]:
+    """Return what the indexed values of an operand begin with."""
+    prefix = rank_prefix(search.fleet_id, operand)
+    if operand is not TAKEN:
+        return [prefix]
+    with_room = room_prefix(search.fleet_id)
+    return [with_room] if any(map(_wants_room, search.required)) else [with_room, prefix]
 
 
-def _span(search: Search, operand: Operand) -> tuple[str, str]:
-    """Return the range of indexed values in which every match lies."""
-    prefix = _prefix(search, operand)
+def _span(search: Search, operand: Operand, prefix: str) -> tuple[str, str]:
+    """Return the range of an index in which its matches lie."""
     if operand.kind != "number":
         return prefix, end_of(prefix)
     low, high = 0, NUMBER_MAX

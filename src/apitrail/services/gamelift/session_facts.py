@@ -88,9 +88,14 @@ def listings(doc: Doc) -> list[str]:
     ]
 
 
-def rank_prefix(fleet_id: str, operand: Operand, *, with_room: bool = False) -> str:
-    """Return what the indexed values of an operand in a fleet begin with; with_room: of sessions with free slots."""
-    return f"{fleet_id}|{operand.name}{'+' if with_room else ''}|"
+def rank_prefix(fleet_id: str, operand: Operand) -> str:
+    """Return what the indexed values of an operand in a fleet begin with; those of TAKEN only in full sessions."""
+    return f"{fleet_id}|{operand.name}|"
+
+
+def room_prefix(fleet_id: str) -> str:
+    """Return what the indexed values of TAKEN in sessions with free slots begin with."""
+    return f"{fleet_id}|{TAKEN.name}+|"
 
 
 def rank(operand: Operand, value: Any) -> str:
@@ -110,8 +115,8 @@ def ranks(doc: Doc) -> list[str]:
         for operand, prefix in _fixed_prefixes(fleet_id)
         if (value := operand.value_of(doc)) is not None
     ]
-    if has_room(doc):
-        values.append(rank_prefix(fleet_id, TAKEN, with_room=True) + rank(TAKEN, TAKEN.value_of(doc)))
+    taken_prefix = room_prefix(fleet_id) if has_room(doc) else rank_prefix(fleet_id, TAKEN)
+    values.append(taken_prefix + rank(TAKEN, TAKEN.value_of(doc)))
     for item in doc.get("GameProperties", ()):
         if "." not in item["Key"]:
             operand = property_operand(item["Key"])
@@ -121,7 +126,7 @@ def ranks(doc: Doc) -> list[str]:
 
 @lru_cache(1024)
 def _fixed_prefixes(fleet_id: str) -> tuple[tuple[Operand, str], ...]:
-    return tuple((operand, rank_prefix(fleet_id, operand)) for operand in OPERANDS.values())
+    return tuple((operand, rank_prefix(fleet_id, operand)) for operand in OPERANDS.values() if operand is not TAKEN)
 
 
 def creation_prefix(fleet_id: str, creator_id: str) -> str:

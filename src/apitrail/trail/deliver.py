@@ -7,7 +7,7 @@ and the mark comes after it. While a bucket is away, everything waits in the jou
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from apitrail.clock import Clock
@@ -17,8 +17,9 @@ from apitrail.objects.bucket import Bucket
 from apitrail.settings import Delivery
 from apitrail.store.database import Database, Tx
 from apitrail.telemetry import Metrics
+from apitrail.trail.contents import Part, Piece, pieces_of, pieces_together
 from apitrail.trail.entrance import Check, lets_in
-from apitrail.trail.follow import Follower, Part, Seal, events_of, events_of_all
+from apitrail.trail.follow import Follower, Seal
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
 from apitrail.trail.seal import LogFile, mark, note_failure, seal, waiting_files
 from apitrail.trail.trails import key_at
@@ -202,32 +203,32 @@ def groups_of(trails: list[list[LogFile]]) -> list[list[list[LogFile]]]:
 
 def pack_together(tx: Tx, files: list[LogFile], method: Gzip) -> dict[int, Packed]:
     """Return the bytes of several sealed log files by their ids, as pack gives them, after one reading of the journal."""
-    parts = [
-        Part(f.trail, f.account, f.region, f.bucket, f.key, f.first_seq, f.last_seq, bool(f.insight)) for f in files
-    ]
-    events: list[list[bytes]] = [[] for _ in files]
-    times: list[list[int]] = [[] for _ in files]
-    for index, time, event in events_of_all(tx, parts):
-        events[index].append(event)
-        times[index].append(time)
-    return {file.id: _packed(file, render(own), at, method) for file, own, at in zip(files, events, times, strict=True)}
+    pieces = pieces_together(tx, [_part(file) for file in files])
+    return {file.id: _packed(file, [piece], method) for file, piece in zip(files, pieces, strict=True)}
 
 
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
-    where = (file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq)
-    times: list[int] = []
-    content = render(_noting(events_of(tx, *where, insight=bool(file.insight)), times))
-    return _packed(file, content, times, method)
+    return _packed(file, pieces_of(tx, _part(file)), method)
 
 
-def _packed(file: LogFile, content: bytearray, times: list[int], method: Gzip) -> Packed:
-    assert len(times) == file.event_count, f"{file.key}: {len(times)} events where {file.event_count} were sealed"
-    return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), min(times), max(times))
+def _part(file: LogFile) -> Part:
+    return Part(
+        file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq, bool(file.insight)
+    )
 
 
-def _noting(pieces: Iterable[tuple[Sequence[int], Sequence[bytes]]], times: list[int]) -> Iterator[bytes]:
-    """Yield the events of each piece with commas between them, and note their times."""
-    for at, events in pieces:
-        times += at
-        yield b",".join(events)
+def _packed(file: LogFile, pieces: Iterable[Piece], method: Gzip) -> Packed:
+    seen: list[Piece] = []
+    content = render(_noting(pieces, seen))
+    count = sum(piece.event_count for piece in seen)
+    assert count == file.event_count, f"{file.key}: {count} events where {file.event_count} were sealed"
+    oldest, newest = min(piece.oldest for piece in seen), max(piece.newest for piece in seen)
+    return Packed(compress(content, method), hashlib.sha256(content).hexdigest(), oldest, newest)
+
+
+def _noting(pieces: Iterable[Piece], seen: list[Piece]) -> Iterator[bytes]:
+    """Yield the content of each piece, and note the rest of it."""
+    for piece in pieces:
+        yield piece.content
+        seen.append(piece._replace(content=b""))

@@ -4,7 +4,7 @@ The scan keeps, in memory, what waits to be sealed per trail, account and region
 the events themselves. After a restart it begins at the cursor of each trail, so it comes to the same figures.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,14 +13,12 @@ import orjson
 from apitrail.events.selectors import DEFAULT_SELECTORS, Predicate, compile_selectors
 from apitrail.store import journal
 from apitrail.store.database import Row, Tx
-from apitrail.trail.logfile import account_folder
 from apitrail.trail.trails import Span, follower_name, spans_of, spans_version
 
 SCAN_ROWS = 5000
-STRETCH_ROWS = 5000
-"""Length of the stretch of the journal that is taken in by its counts at a time."""
+STRETCHES = (5000, 1250, 300, 75)
+"""Lengths of stretches of the journal that are taken in by their counts: the longest first, shorter ones towards a file's end."""
 
-EVENT_ROWS = 2000
 INSIGHT_CATEGORIES = {journal.INSIGHT: "Management", journal.DATA_INSIGHT: "Data"}
 """Categories of Insights events, and what they are about."""
 GLOBAL_SOURCES = frozenset(("iam.amazonaws.com", "signin.amazonaws.com", "cloudfront.amazonaws.com"))
@@ -239,12 +237,13 @@ class Course:
 
 @dataclass(slots=True)
 class Follower:
-    """The scan. courses: by trail ARN."""
+    """The scan. courses: by trail ARN. _shorter: which of STRETCHES is tried next; shorter ones until a file is cut."""
 
     file_bytes_max: int
     courses: dict[str, Course] = field(default_factory=dict)
     _version: object = None
     _trails: set[str] = field(default_factory=set)
+    _shorter: int = 0
 
     def renew(self, tx: Tx) -> None:
         """Read the spans again if they have changed; trails that are new begin at their cursor, those without spans go."""
@@ -269,32 +268,39 @@ class Follower:
         if not self.courses:
             return [], False
         start = min(course.position for course in self.courses.values())
-        if taken := self._take_stretch(tx, start):
-            return [], taken == STRETCH_ROWS
+        most = SCAN_ROWS
+        if self._is_even(start):
+            last = journal.last_seq(tx)
+            for shorter in range(self._shorter, len(STRETCHES)):
+                self._shorter, upto = shorter, min(start + STRETCHES[shorter], last)
+                if upto > start and self._take_stretch(tx, start, upto):
+                    return [], upto < last
+            most = STRETCHES[-1]
+        self._shorter = 0
         needed = any(course.needs_events for course in self.courses.values())
         event = "event" if needed else f"CASE WHEN category >= {journal.INSIGHT} THEN event END"
         rows = tx.all(
             f"SELECT seq, account, region, category, time, length(event), {event} FROM journal"
             " WHERE seq > ? ORDER BY seq LIMIT ?",
-            (start, SCAN_ROWS),
+            (start, most),
         )
         seals = self._take(rows)
-        return seals, len(rows) == SCAN_ROWS
+        return seals, len(rows) == most
 
-    def _take_stretch(self, tx: Tx, start: int) -> int:
-        """Take in the next events by their counts alone, if every trail can; return how long a stretch, or 0.
+    def _is_even(self, start: int) -> bool:
+        """Return whether all trails are at the same place, and none has to look into events."""
+        return not any(course.position != start or course.needs_events for course in self.courses.values())
+
+    def _take_stretch(self, tx: Tx, start: int, last: int) -> bool:
+        """Take in a stretch by its counts alone, if every trail can; return whether.
 
         Counting in the database costs a tenth of a look at each row.
         """
-        if any(course.position != start or course.needs_events for course in self.courses.values()):
-            return 0
-        last = min(start + STRETCH_ROWS, journal.last_seq(tx))
-        if last <= start:
-            return 0
         rows = tx.all(
-            "SELECT account, region, category, count(*), sum(length(event)) + count(*), min(seq), max(seq), min(time)"
-            " FROM journal WHERE seq > ? AND seq <= ? GROUP BY account, region, category",
-            (start, last),
+            "SELECT account, region, category, count(*), sum(size) + count(*), min(seq), max(seq), min(time) FROM"
+            " (SELECT seq, account, region, category, time, length(event) AS size FROM journal"
+            " WHERE seq > ? AND seq <= ? LIMIT ?) GROUP BY account, region, category",
+            (start, last, last - start),  # the limit keeps SQLite from sorting the events themselves
         )
         groups = [Group(*row) for row in rows]
         plans = []
@@ -302,12 +308,12 @@ class Follower:
             own = [group for group in groups if group.account in course.accounts]
             want = course.want_for(own, start + 1, last, self.file_bytes_max)
             if want is None:
-                return 0
+                return False
             plans.append((course, want, own))
         for course, want, own in plans:
             course.take_groups(want, own, last)
             course.publish()
-        return last - start
+        return True
 
     def _take(self, rows: list[Row]) -> list[Seal]:
         by_account: dict[str, list[Course]] = {}
@@ -340,92 +346,3 @@ class Follower:
     def segments(self) -> dict[str, tuple[Segment, ...]]:
         """Return what has been taken in and is not known to be sealed, by trail."""
         return {trail: course.segments for trail, course in self.courses.items()}
-
-
-def events_of(
-    tx: Tx,
-    trail: str,
-    account: str,
-    region: str,
-    bucket: str,
-    key: str,
-    first_seq: int,
-    last_seq: int,
-    insight: bool = False,
-) -> Iterator[tuple[tuple[int, ...], tuple[bytes, ...]]]:
-    """Yield (times, events) of the events of a sealed log file, in journal order: the same ones whenever it is asked.
-
-    insight: of a log file of Insights events, which holds nothing else. times: eventTime in epoch seconds. They are read in
-    pieces, since a file's events as objects of their own need as much memory again as its content.
-    """
-    wants = [Want(span) for span in spans_of(tx, trail) if _delivers_to(span, account, bucket, key)]
-    sole = _sole(wants, insight)
-    is_wanted = _wanted(wants, insight)
-    if sole is not None:
-        first_seq = max(first_seq, sole.first)
-        last_seq = last_seq if sole.last is None else min(last_seq, sole.last)
-    kinds = f"category = {journal.MANAGEMENT}" if sole is not None else f"(category >= {journal.INSIGHT}) = {insight:d}"
-    while rows := tx.all(
-        "SELECT seq, category, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
-        f" AND {kinds} ORDER BY seq LIMIT ?",
-        (first_seq, last_seq, account, region, EVENT_ROWS),
-    ):
-        first_seq = rows[-1][0] + 1
-        if sole is None:
-            rows = [row for row in rows if is_wanted(row[0], row[1], row[3])]
-        if rows:
-            _, _, times, events = zip(*rows, strict=True)
-            yield times, events
-
-
-class Part(NamedTuple):
-    """A log file among others that are read together. The members are as in events_of."""
-
-    trail: str
-    account: str
-    region: str
-    bucket: str
-    key: str
-    first_seq: int
-    last_seq: int
-    insight: bool
-
-
-def events_of_all(tx: Tx, parts: Sequence[Part]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (index of the part, time, event) of several log files in one reading of the journal, in journal order.
-
-    Each file gets what events_of gives for it; a hundred small files would otherwise read the same stretch a hundred times.
-    """
-    takers: dict[tuple[str, str, bool], list[tuple[int, Part, Callable[[int, int, bytes], bool]]]] = {}
-    for index, part in enumerate(parts):
-        spans = [span for span in spans_of(tx, part.trail) if _delivers_to(span, part.account, part.bucket, part.key)]
-        is_wanted = _wanted([Want(span) for span in spans], part.insight)
-        takers.setdefault((part.account, part.region, part.insight), []).append((index, part, is_wanted))
-    first, last = min(part.first_seq for part in parts), max(part.last_seq for part in parts)
-    while rows := tx.all(
-        "SELECT seq, account, region, category, time, event FROM journal WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
-        (first, last, EVENT_ROWS),
-    ):
-        for seq, account, region, category, time, event in rows:
-            for index, part, is_wanted in takers.get((account, region, category >= journal.INSIGHT), ()):
-                if part.first_seq <= seq <= part.last_seq and is_wanted(seq, category, event):
-                    yield index, time, event
-        first = rows[-1][0] + 1
-
-
-def _sole(wants: list[Want], insight: bool) -> Span | None:
-    """Return the span of a want that is alone and takes every management event, so that the database can choose them."""
-    return wants[0].span if not insight and len(wants) == 1 and wants[0].simple else None
-
-
-def _wanted(wants: list[Want], insight: bool) -> Callable[[int, int, bytes], bool]:
-    """Return the function (seq, category, event) -> whether one of the wants takes it."""
-    if (sole := _sole(wants, insight)) is not None:
-        covers = sole.covers
-        return lambda seq, category, event: category == journal.MANAGEMENT and covers(seq)
-    return lambda seq, category, event: any(w.span.covers(seq) and w.wants(category, event) for w in wants)
-
-
-def _delivers_to(span: Span, account: str, bucket: str, key: str) -> bool:
-    """Return whether a span's log files of an account go where this one is; another span may have another prefix."""
-    return span.bucket == bucket and key.startswith(account_folder(account, span.prefix, span.organization))

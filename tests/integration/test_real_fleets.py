@@ -151,11 +151,25 @@ class Arena:
                 url = self.api.get_game_session_log_url(GameSessionId=session_id)["PreSignedUrl"]
             except self.api.exceptions.NotFoundException:
                 return {}
-            with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(url).read())) as archive:
-                return {name: archive.read(name).decode() for name in archive.namelist()}
+            return files_at(url)
 
         found: dict[str, str] = until(fetch)
         return found
+
+    def crash_log(self) -> dict[str, str]:
+        """Return the files of the log that the event of a crash points at, as soon as there is one."""
+        return files_at(until(lambda: next(crashes_of(self), "")))
+
+
+def crashes_of(arena: Arena) -> Iterator[str]:
+    """Yield the URL of the log of each crash that has one."""
+    return (str(event["PreSignedLogUrl"]) for event in arena.events() if "PreSignedLogUrl" in event)
+
+
+def files_at(url: str) -> dict[str, str]:
+    """Return the files of a zip, by name."""
+    with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(url).read())) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
 def upload(server: Running, folder: Path, **files: str) -> str:
@@ -231,7 +245,7 @@ def end(arena: Arena) -> None:
     until(lambda: not (arena.server.data / "hosts" / arena.fleet_id).exists())
 
 
-@pytest.mark.parametrize("stage", ["READY", "ACTIVATING", "ACTIVE"] if SOAK else ["ACTIVATING", "ACTIVE"])
+@pytest.mark.parametrize("stage", ["READY", "ACTIVATING", "ACTIVE"])
 def test_a_killed_game_server_is_replaced_and_its_session_ends_in_error(
     hosting: Running, build_id: str, stage: str
 ) -> None:
@@ -246,6 +260,7 @@ def test_a_killed_game_server_is_replaced_and_its_session_ends_in_error(
     if session_id:
         until(arena.has_status(session_id, "ERROR"))
         assert "variables: " in "".join(arena.log(session_id).values())
+    assert "variables: " in "".join(arena.crash_log().values())
     until(lambda: not set(before) & set(arena.processes()))
     until(lambda: len(arena.leaders()) == 1)
     end(arena)

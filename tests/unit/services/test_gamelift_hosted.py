@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from fleet_scenes import LAUNCH, RULE, active_fleet, counts_of, ec2_params, event_codes, new_fleet, status_of
@@ -23,12 +24,13 @@ from session_scenes import create, see
 from apitrail.errors import SettingsError
 from apitrail.host.messages import PATH_PROBLEM, Installing, Kill, RemoveFleet, RemoveInstance, Start
 from apitrail.services.gamelift import process_life
-from apitrail.services.gamelift.collections import HOSTS, PROCESSES
+from apitrail.services.gamelift.collections import HOSTS, PROCESS_LOGS, PROCESSES
 from apitrail.services.gamelift.compute_tokens import find_bearer
 from apitrail.services.gamelift.hosted import HOSTED_PROCESSES, pause_after
 from apitrail.services.gamelift.hosted_builds import installing
 from apitrail.services.gamelift.hosted_processes import take_leave
 from apitrail.services.gamelift.hosted_renewal import begin_anew
+from apitrail.services.gamelift.process_logs import LOGS_MAX
 from apitrail.services.gamelift.processes import activate_session, process_ended
 from apitrail.services.gamelift.session_logs import log_bucket, log_key
 from apitrail.settings import GameLift, Hosting, Server, Settings
@@ -278,6 +280,87 @@ def test_the_log_of_a_session_is_what_its_process_has_printed_and_named(stage: S
     with zipfile.ZipFile(io.BytesIO(stage.run(body.read()))) as archive:
         assert sorted(archive.namelist()) == sorted(["session.log", f"{process_id}.log", "game/match.txt"])
         assert archive.read(f"{process_id}.log") == b"hello\n"
+
+
+def print_as(stage: Stage, process_id: str, text: str) -> None:
+    """Let a process have printed something."""
+    doc = process_doc(stage, process_id)
+    folder = stage.data_dir / "hosts" / doc["FleetId"] / doc["ComputeName"] / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{process_id}.log").write_text(text)
+
+
+def event_log(stage: Stage, fleet_id: str) -> dict[str, str] | None:
+    """Return the files of the log that the newest event of a process points at, or None when it points at none."""
+    found = stage.call("DescribeFleetEvents", FleetId=fleet_id)["Events"]
+    event = next(event for event in found if event["EventCode"].startswith("SERVER_PROCESS"))
+    if "PreSignedLogUrl" not in event:
+        return None
+    url = urlsplit(event["PreSignedLogUrl"])
+    assert len(event["PreSignedLogUrl"]) <= 1024 and "X-Amz-Expires=900" in url.query
+    bucket, _, key = url.path.lstrip("/").partition("/")
+
+    async def read() -> bytes:
+        return await (await stage.bucket(bucket).get(key)).read()
+
+    with zipfile.ZipFile(io.BytesIO(stage.run(read()))) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_the_event_of_a_crash_points_at_what_the_process_has_printed(stage: Stage) -> None:
+    fleet_id, process_id = ready_fleet(stage)
+    print_as(stage, process_id, "no such library\n")
+    exit_as(stage, process_id, "exit code 127")
+    stage.settle()
+    assert event_log(stage, fleet_id) == {
+        "process.log": f"server process {process_id} has ended: exit code 127\n",
+        f"{process_id}.log": "no such library\n",
+    }
+    stage.advance(14 * 86_400, step=86_400)
+    assert event_log(stage, fleet_id) is None
+
+
+def test_the_event_of_a_process_with_a_session_points_at_the_sessions_log(stage: Stage) -> None:
+    fleet_id, process_id = ready_fleet(stage)
+    play_session(stage, fleet_id)
+    print_as(stage, process_id, "a bug\n")
+    exit_as(stage, process_id, "signal 11")
+    stage.settle()
+    found = event_log(stage, fleet_id)
+    assert found is not None and found[f"{process_id}.log"] == "a bug\n"
+    assert "game session is ERROR" in found["session.log"]
+
+
+def test_an_event_has_no_url_before_the_process_has_exited_and_none_when_it_has_written_nothing(stage: Stage) -> None:
+    fleet_id, process_id = ready_fleet(stage)
+    for _ in range(3):
+        stage.change(lambda ctx: process_life.process_reported(ctx, process_id, healthy=False))
+    stage.settle()
+    assert event_log(stage, fleet_id) is None
+    exit_as(stage, process_id, "signal 9")
+    stage.settle()
+    assert event_log(stage, fleet_id) is None
+
+
+def test_only_the_newest_logs_of_crashing_processes_are_kept(stage: Stage) -> None:
+    fleet_id, process_id = ready_fleet(stage)
+    for number in range(LOGS_MAX + 2):
+        print_as(stage, process_id, f"crash {number}\n")
+        exit_as(stage, process_id, f"exit code {number}")
+        for _ in range(100):
+            be_host(stage)
+            if found := [one for one in processes_in(stage, fleet_id, "LAUNCHED") if is_kept_here(stage, one)]:
+                break
+        (process_id,) = found
+    logs = stage.read(lambda ctx: [entry.id for entry in PROCESS_LOGS(ctx).all()])
+    assert len(logs) == LOGS_MAX
+    found_events = stage.call("DescribeFleetEvents", FleetId=fleet_id)["Events"]
+    crashes = [event for event in found_events if event["EventCode"] == "SERVER_PROCESS_CRASHED"]
+    assert ["PreSignedLogUrl" in event for event in crashes] == [True] * LOGS_MAX + [False] * 2
+
+
+def is_kept_here(stage: Stage, process_id: str) -> bool:
+    return stage.read(lambda ctx: HOSTED_PROCESSES.at(ctx.tx).has(process_id))
 
 
 def test_a_deleted_fleet_is_gone_when_its_processes_have_exited(stage: Stage) -> None:

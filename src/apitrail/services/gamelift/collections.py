@@ -127,6 +127,7 @@ INSTANCES = Collection(
         "Type+Location": _both("Type", "Location"),
     },
 )
+PROCESS_LOGS = Collection("gamelift/process-log", indexes=["FleetId"])
 FLEET_EVENTS = Collection("gamelift/fleet-event", indexes=["ResourceId"])
 
 GAME_SESSIONS = Collection("gamelift/game-session", indexes={"listing": listings, "rank": ranks, "creation": creation})

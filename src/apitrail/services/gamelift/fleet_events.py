@@ -12,6 +12,7 @@ from apitrail.services.gamelift.collections import FLEET_EVENTS
 from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.fleets_access import get_fleet
 from apitrail.services.gamelift.pages import Keep, page_of
+from apitrail.services.gamelift.process_logs import LINK, with_urls
 from apitrail.services.operation import operation, timer
 from apitrail.store.resources import Doc
 
@@ -27,20 +28,21 @@ DROP_COUNT = 200
 DROP = "gamelift/drop-events"
 
 
-def add_event(ctx: Context, fleet_id: str, code: str, message: str, *, merge: bool = False) -> None:
+def add_event(ctx: Context, fleet_id: str, code: str, message: str, *, merge: bool = False, log: str = "") -> None:
     """Add an event to a fleet's log.
 
     code: an EventCode of the model. merge: count it on to the last event when that is the same and less
-    than a minute old; for process events, which may come in swarms.
+    than a minute old; for process events, which may come in swarms. log: key of the log that it points at, the newest one's
+    of those that were merged.
     """
     events = FLEET_EVENTS(ctx)
     last = next(iter(events.find("ResourceId", fleet_id, 1, newest_first=True)), None)
     if merge and last is not None and _same(ctx, last.doc, code, message):
         last.doc["Count"] = min(last.doc.get("Count", 1) + 1, COUNT_MAX)
-        events.put(last.id, last.doc)
+        events.put(last.id, last.doc | _link(log))
         return
     number = 1 if last is None else last.doc["_number"] + 1
-    event = _event(ctx, fleet_id, code, message, number)
+    event = _event(ctx, fleet_id, code, message, number) | _link(log)
     events.put(event["EventId"], event)
     if number > EVENTS_MAX:
         events.delete(events.find("ResourceId", fleet_id, 1)[0].id)
@@ -64,7 +66,7 @@ def drop_more_events(ctx: Context, doc: Doc) -> None:
 
 @operation
 def describe_fleet_events(ctx: Context, params: "DescribeFleetEventsInputTypeDef") -> dict[str, Any]:
-    """Return a fleet's log, newest first; StartTime and EndTime belong to the span.
+    """Return a fleet's log, newest first; StartTime and EndTime belong to the span. What a process has written can be fetched.
 
     Raises: InvalidRequestException (bad token; a span that ends before it begins); NotFoundException.
     Source: GameLift API Reference, DescribeFleetEvents.
@@ -75,7 +77,7 @@ def describe_fleet_events(ctx: Context, params: "DescribeFleetEventsInputTypeDef
     page, token = page_of(
         ctx, "DescribeFleetEvents", params, FLEET_EVENTS(ctx), where=where, keep=keep, newest_first=True
     )
-    return {"Events": page, "NextToken": token}
+    return {"Events": with_urls(ctx, fleet["FleetId"], page), "NextToken": token}
 
 
 def _in_span(params: Mapping[str, Any]) -> Keep | None:
@@ -91,6 +93,10 @@ def _in_span(params: Mapping[str, Any]) -> Keep | None:
         return (start is None or at >= start) and (end is None or at <= end)
 
     return in_span
+
+
+def _link(log: str) -> Doc:
+    return {LINK: log} if log else {}
 
 
 def _event(ctx: Context, fleet_id: str, code: str, message: str, number: int) -> Doc:

@@ -24,6 +24,7 @@ from apitrail.services.gamelift.hosted import (
 )
 from apitrail.services.gamelift.process_facts import CONNECTED, ENDING, LAUNCHED, READY, WAITING
 from apitrail.services.gamelift.process_life import CONNECT, await_from, process_exited
+from apitrail.services.gamelift.process_logs import write_process_log
 from apitrail.services.gamelift.process_messages import GONE_ANNOUNCED
 from apitrail.services.gamelift.sdk_endpoint import sdk_endpoint
 from apitrail.services.gamelift.session_logs import write_log_of
@@ -88,6 +89,8 @@ def process_is_gone(ctx: Context, process_id: str, how: str, *, path_missing: bo
     HOSTED_PROCESSES.at(ctx.tx).delete(process_id)
     if "Session" in kept:
         write_log_of(ctx, process_id, kept)
+    elif "Log" in kept:
+        write_process_log(ctx, process_id, kept, how)
     if not running_on(ctx, kept["InstanceId"]):
         step_again(ctx, kept["InstanceId"])
 

@@ -24,6 +24,7 @@ from apitrail.services.gamelift.process_facts import (
     WAITING,
     host_id_of,
 )
+from apitrail.services.gamelift.process_logs import log_of
 from apitrail.services.operation import timer
 from apitrail.store.resources import Doc
 
@@ -226,7 +227,7 @@ def add_process_event(ctx: Context, process: Doc, code: str, text: str) -> None:
     path, _, arguments = process["Entry"].partition(" ")
     launched = f", launchPath({path}), arguments({arguments}), instanceId({process['ComputeName']})"
     where = launched if path else f", processId({process['ProcessId']}), computeName({process['ComputeName']})"
-    add_event(ctx, process["FleetId"], code, f"Server process {text}{where}", merge=True)
+    add_event(ctx, process["FleetId"], code, f"Server process {text}{where}", merge=True, log=log_of(ctx, process))
 
 
 @timer(DEADLINE)

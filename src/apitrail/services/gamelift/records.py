@@ -23,6 +23,7 @@ READ_ONLY = frozenset(
 
 WITH_CREDENTIALS = frozenset(
     {
+        "DescribeFleetEvents",
         "GetComputeAccess",
         "GetComputeAuthToken",
         "GetGameSessionLogUrl",

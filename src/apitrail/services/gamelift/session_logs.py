@@ -75,8 +75,14 @@ def log_url(ctx: Context, key: str) -> str:
 
     It is signed by credentials of the service that reach this one object.
     """
-    bucket, name = log_bucket(ctx.region), log_key(ctx.account, key)
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": make_arn("s3", "", "", f"{bucket}/{name}")}
+    return log_urls(ctx, [key], f"{key}.zip")[key]
+
+
+def log_urls(ctx: Context, keys: Sequence[str], reach: str) -> dict[str, str]:
+    """Return URLs of logs by their keys, as log_url does. reach: what their one credential reaches of the account's logs."""
+    bucket = log_bucket(ctx.region)
+    resource = make_arn("s3", "", "", f"{bucket}/{ctx.account}/{reach}")
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     reader = service_session(ctx, "session-log", policy)
     issued = issue_session(ctx, reader, URL_S)
@@ -84,7 +90,11 @@ def log_url(ctx: Context, key: str) -> str:
     call, server = ctx.call, ctx.settings.server
     scheme = "https" if call is not None and call.tls is not None else "http"
     host = call.host if call is not None and call.host else f"{server.advertised_host}:{server.port}"
-    return presign_url("GET", f"{scheme}://{host}/{bucket}/{name}", key_pair, ctx.region, "s3", ctx.now, URL_S)
+    base = f"{scheme}://{host}/{bucket}"
+    return {
+        key: presign_url("GET", f"{base}/{log_key(ctx.account, key)}", key_pair, ctx.region, "s3", ctx.now, URL_S)
+        for key in keys
+    }
 
 
 def log_lines(session: Doc, joined: list[Doc]) -> list[str]:
@@ -103,10 +113,10 @@ def log_lines(session: Doc, joined: list[Doc]) -> list[str]:
     return [f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z {text}" for at, text in sorted(moments, key=_time)]
 
 
-def log_zip(lines: list[str], at: datetime, files: Sequence[LogFile] = ()) -> bytes:
+def log_zip(lines: list[str], at: datetime, files: Sequence[LogFile] = (), name: str = LOG_NAME) -> bytes:
     """Return a zip with a file of the lines, and more files; the same bytes for the same content and time."""
     packed = io.BytesIO()
-    own = LogFile(LOG_NAME, "".join(f"{line}\n" for line in lines).encode())
+    own = LogFile(name, "".join(f"{line}\n" for line in lines).encode())
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in (own, *files):
             entry = zipfile.ZipInfo(file.name, at.timetuple()[:6])
@@ -132,7 +142,7 @@ async def write_log(runtime: Runtime, deed: Deed) -> None:
     if facts is None:
         return
     session, joined = facts
-    files = await asyncio.to_thread(_written_by, runtime, deed.doc)
+    files = await asyncio.to_thread(written_by, runtime, deed.doc)
     body = log_zip(log_lines(session, joined), session["TerminationTime"], files)
     await runtime.bucket(log_bucket(deed.region)).put(log_key(deed.account, key), body, content_type="application/zip")
     await runtime.write(deed.account, deed.region, lambda ctx: _set_log(ctx, key, there=True))
@@ -151,7 +161,7 @@ async def drop_log(runtime: Runtime, deed: Deed) -> None:
     await runtime.bucket(log_bucket(deed.region)).delete(log_key(deed.account, deed.doc["Key"]))
 
 
-def _written_by(runtime: Runtime, doc: Doc) -> list[LogFile]:
+def written_by(runtime: Runtime, doc: Doc) -> list[LogFile]:
     """Return what a process has written, if a host has run it."""
     if "InstanceId" not in doc:
         return []

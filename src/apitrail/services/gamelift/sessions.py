@@ -13,6 +13,7 @@ from apitrail.services.gamelift.fleet_events import add_event
 from apitrail.services.gamelift.fleets_access import is_anywhere
 from apitrail.services.gamelift.moments import SESSION_ACTIVE, SESSION_ENDED
 from apitrail.services.gamelift.process_facts import HOSTING, TERMINATING
+from apitrail.services.gamelift.process_logs import log_of
 from apitrail.services.gamelift.session_logs import end_log
 from apitrail.services.gamelift.states import GAME_SESSION, GONE
 from apitrail.services.gamelift.texts import put_aside, together
@@ -26,6 +27,8 @@ FORGET = "gamelift/forget-session"
 
 ACTIVATION_TIMEOUT_S = 300.0
 """How long a process may take to activate a session, where the fleet's runtime configuration does not say."""
+
+FORCED = "SERVER_PROCESS_FORCE_TERMINATED"
 
 KEPT_S = 30 * 86_400.0
 """How long game and player sessions are kept after the game session's end."""
@@ -197,7 +200,7 @@ def process_ended(ctx: Context, doc: Doc) -> None:
     process = PROCESSES(ctx).get(doc["ProcessId"])
     if process is not None and doc.get("Killed"):
         message = f"Process {doc['ProcessId']} did not end in time and was killed"
-        add_event(ctx, process["FleetId"], "SERVER_PROCESS_FORCE_TERMINATED", message, merge=True)
+        add_event(ctx, process["FleetId"], FORCED, message, merge=True, log=log_of(ctx, process))
     end_process(ctx, doc["ProcessId"], reason=doc.get("Reason", ""))
 
 

@@ -28,6 +28,7 @@ from apitrail.flexmatch.errors import RuleSetError
 from apitrail.gateway.body import Staging, read_chunked
 from apitrail.gateway.sdk_frames import failure, read_frame, read_members
 from apitrail.gateway.sdk_handshake import Refusal, read_claim
+from apitrail.gateway.sdk_kinds import AGENT, GAME_SERVER
 from apitrail.identity.chunks import ChunkVerifier
 from apitrail.identity.credentials import Credential
 from apitrail.identity.policy import evaluate
@@ -37,7 +38,6 @@ from apitrail.identity.sigv4 import authenticate
 from apitrail.services.common import make_token, read_token
 from apitrail.services.gamelift.errors import InvalidRequestException
 from apitrail.services.gamelift.expressions import read_filter, read_sort
-from apitrail.services.gamelift.sdk_actions import ACTIONS
 from apitrail.services.gamelift.zips import zip_problem
 from apitrail.services.registry import SERVICES
 from apitrail.services.s3.listing import read_position
@@ -330,19 +330,21 @@ def read_rule_set(data: bytes) -> None:
 
 
 def read_sdk_frame(data: bytes) -> None:
-    """Requests of game servers, and the parameters with which they connect."""
+    """Requests of game servers and agents, and the parameters with which they connect."""
     frame = read_frame(data.decode("utf-8", "replace"))
     said = [failure(frame, 400, frame.problem or "No.")]
-    if not frame.problem and frame.action in ACTIONS:
+    actions = {**GAME_SERVER.actions, **AGENT.actions}
+    if not frame.problem and frame.action in actions:
         try:
-            read_members(frame, ACTIONS[frame.action].shape)
+            read_members(frame, actions[frame.action].shape)
         except InvalidRequestException as error:
             said.append(failure(frame, 400, error.message))
     assert all(json.loads(text)["StatusCode"] == 400 for text in said)
-    try:
-        read_claim(data)
-    except Refusal as refusal:
-        told(refusal, "json", None)
+    for kind in (GAME_SERVER, AGENT):
+        try:
+            read_claim(kind, data)
+        except Refusal as refusal:
+            told(refusal, "json", None)
 
 
 FLEET = {
@@ -473,6 +475,8 @@ TARGETS: dict[str, Case] = {
             b'{"Action":"StartMatchBackfill","RequestId":"1","TicketId":"","Players":[{"PlayerId":"p","Team":"red",'
             b'"PlayerAttributes":{"a":{"AttrType":"DOUBLE","N":1}},"LatencyInMs":{"us-west-2":5}}]}',
             b"pID=p&FleetId=fleet-1&ComputeId=c&Authorization=t",
+            b'{"Action":"SendHeartbeat","RequestId":"1","Status":"Active","ProcessList":["p"],"HeartbeatTimeMillis":1}',
+            b"FleetId=fleet-1&ComputeName=c&Authorization=t",
         ),
     ),
     "settings": Case(read_settings, (TOML, b"80", b"batch", b"true", b"a,b"), 512),

@@ -27,7 +27,7 @@ from apitrail.store.database import Row, Seen, Work
 
 T = TypeVar("T")
 BATCH_WORKS_MAX = 256
-BATCH_S_MAX = 0.01
+BATCH_S_MAX = 0.03
 """How long the works of a batch may run; the others are left for the next one, so that the event loop can do something else."""
 
 REMEMBERED_MAX = 4096

@@ -259,7 +259,7 @@ def test_works_that_take_long_are_not_all_run_before_the_first_is_answered(
     async def one(name: str) -> None:
         def work(tx: Tx) -> None:
             put(name + "-".join(sorted(answered)))(tx)
-            sum(range(3_000_000))
+            sum(range(5_000_000))
 
         await database.write(work)
         answered.append(name)

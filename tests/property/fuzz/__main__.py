@@ -68,8 +68,10 @@ def main(words: list[str]) -> int:
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     broken = 0
     total = 0
+    shares = sum(TARGETS[name].share for name in names)
     for name in names:
-        outcome = run_target(name, folder / name, int(asked.megabytes * MEGABYTE / len(names)))
+        share = TARGETS[name].share / shares
+        outcome = run_target(name, folder / name, int(asked.megabytes * MEGABYTE * share))
         print(outcome.line(), flush=True)
         if not outcome.finished:
             print(outcome.trace, flush=True)

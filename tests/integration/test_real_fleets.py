@@ -112,11 +112,11 @@ class Arena:
 
     def leaders(self) -> list[int]:
         """Return the game servers themselves."""
-        return [pid for pid in self.processes() if os.getpgid(pid) == pid and self._is_game(pid)]
+        return [pid for pid in self.processes() if self._is_game(pid)]
 
     def _is_game(self, pid: int) -> bool:
-        with suppress(OSError):
-            return b"game_server.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        with suppress(OSError):  # it may have gone since it was found
+            return os.getpgid(pid) == pid and b"game_server.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
         return False
 
     def session(self) -> str:

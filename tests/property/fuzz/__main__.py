@@ -68,9 +68,9 @@ def main(words: list[str]) -> int:
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     broken = 0
     total = 0
-    shares = sum(TARGETS[name].share for name in names)
+    shares = {name: TARGETS[name].share if name in TARGETS else 1.0 for name in names}
     for name in names:
-        share = TARGETS[name].share / shares
+        share = shares[name] / sum(shares.values())
         outcome = run_target(name, folder / name, int(asked.megabytes * MEGABYTE * share))
         print(outcome.line(), flush=True)
         if not outcome.finished:

@@ -8,10 +8,11 @@ AWS are read as well as ours. Memory does not grow with the archive: what must b
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import NamedTuple
 
 from apitrail.trail.digest import Series, Window, parse_digest_key, utc_text
+from apitrail.trail.verify_ahead import Ahead, chains_of
 from apitrail.trail.verify_archive import ARCHIVED, TOP, Archive, Entry, relative
 from apitrail.trail.verify_chain import (
     ANOTHER,
@@ -27,7 +28,7 @@ from apitrail.trail.verify_files import WRONG_SIGNATURE, Checked, Digest, Log, e
 from apitrail.trail.verify_keys import KeySet
 from apitrail.trail.verify_ledger import Ledger
 from apitrail.trail.verify_pool import Workers
-from apitrail.trail.verify_read import check_files, read_digests
+from apitrail.trail.verify_read import check_files
 from apitrail.trail.verify_types import (
     SLACK_S,
     Finding,
@@ -46,7 +47,6 @@ UNLISTED = "not listed in any digest file"
 COPY = "its signature is not in this copy, only in the digest file after it"
 CHUNK = 16
 GROUP_MAX = 256
-DIGESTS_CHUNK = 96
 DAY_S = 86_400
 PERIOD_S = 3600
 PENDING_MAX = 1000
@@ -94,6 +94,7 @@ class Verifier:
         self._request = request
         self._ledger = ledger
         self._workers = workers
+        self._ahead = Ahead(archive, request, workers)
         self._progress = progress
         self._done = self._total = 0
         self._newest: dict[str, Newest] = {}
@@ -101,8 +102,9 @@ class Verifier:
     def run(self) -> Iterator[Finding]:
         """Yield what is found, account by account and region by region, each from the newest digest back."""
         proofs: list[Proof] = []
-        for scope in find_scopes(self._archive, self._request):
-            yield from map(self._count, self._scope(scope, proofs))
+        scopes = find_scopes(self._archive, self._request)
+        for scope, following in zip_longest(scopes, scopes[1:]):
+            yield from map(self._count, self._scope(scope, following, proofs))
             self._ledger.save()
         tails = {key for proof in proofs for key in proof.tails.values()}
         followed = {relative(before) for proof in proofs for _, before in proof.moved}
@@ -116,13 +118,13 @@ class Verifier:
 
     # One account and region -----------------------------------------------------------------------------------
 
-    def _scope(self, scope: Scope, reported: list[Proof]) -> Iterator[Finding]:
-        """Yield what is wrong with files; what chains prove is added to reported, since a gap may be explained elsewhere."""
-        self._ledger.see(chain(self._archive.entries(scope.digests), *map(self._log_entries, scope.logs)))
-        chains: dict[Series, dict[bool, list[tuple[int, str]]]] = {}
-        for key in self._ledger.seen(scope.digests):
-            if (name := parse_digest_key(key)) is not None and name.series.account == scope.account:
-                chains.setdefault(name.series, {False: [], True: []})[name.is_backfill].append((name.end_at, key))
+    def _scope(self, scope: Scope, following: Scope | None, reported: list[Proof]) -> Iterator[Finding]:
+        """Yield what is wrong with files; what chains prove is added to reported, since a gap may be explained elsewhere.
+
+        following: the place that is verified next.
+        """
+        self._ledger.see(chain(self._ahead.entries(scope), *map(self._log_entries, scope.logs)))
+        chains = chains_of(self._ledger.seen(scope.digests), scope.account)
         self._total += sum(len(keys) for kinds in chains.values() for keys in kinds.values())
         proofs = []
         for series in sorted(chains):
@@ -134,6 +136,9 @@ class Verifier:
                 proof.newer += newer
                 proof.take(judged, is_backfill)
                 self._trust(judged)
+                if following is not None and not self._ledger.lasts:
+                    self._ahead.begin(following)
+                    following = None
                 if wanted:
                     yield from self._report(scope, series, is_backfill, judged)
         mine = [proof for proof in proofs if self._request.wants(proof.series)]
@@ -166,10 +171,7 @@ class Verifier:
 
     def _read(self, keys: Iterable[str]) -> None:
         """Read digests into the ledger, unless they were proved before and have not changed."""
-        unread = self._ledger.unread(keys)
-        chunks = iter(lambda: list(islice(unread, DIGESTS_CHUNK)), [])
-        for _, results in self._workers.map(read_digests, ((None, (chunk,)) for chunk in chunks)):
-            assert results is not None
+        for results in self._ahead.read(self._ledger.unread(keys)):
             self._ledger.put_digests(results)
             self._step(len(results))
 

@@ -43,11 +43,11 @@ class LedgerError(Exception):
 
 
 class Ledger:
-    """The rows. path: None for a temporary file. archive: what it belongs to. Raises: LedgerError."""
+    """The rows. path: None for a temporary file, which does not last. archive: what it belongs to. Raises: LedgerError."""
 
     def __init__(self, path: Path | None, archive: str) -> None:
         try:
-            self._lasts = path is not None
+            self.lasts = path is not None
             self._db = sqlite3.connect(str(path) if path else "", isolation_level=None)
             self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             self._db.execute("PRAGMA temp_store=FILE")
@@ -102,13 +102,13 @@ class Ledger:
 
     def unread(self, keys: Iterable[str]) -> Iterator[str]:
         """Return the digests that must be read: not proved yet, or changed since."""
-        return (key for key in keys if not (self._lasts and self.is_proved(key)))
+        return (key for key in keys if not (self.lasts and self.is_proved(key)))
 
     def put_digests(self, read: Iterable[tuple[Digest, list[Log]]]) -> None:
         """Keep digests that were read, with what they list; log files proved before stay proved while their hash is the same."""
         digests, listed = [], []
         for digest, logs in read:
-            known = self._forget(digest.key) if self._lasts else {}
+            known = self._forget(digest.key) if self.lasts else {}
             digests.append((digest.key, digest.refusal == "" and not digest.problem, *digest))
             for place, log in enumerate(logs):
                 listed.append((digest.key, place, *log, known.get((log.key, log.sha256), "")))

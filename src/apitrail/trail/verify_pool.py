@@ -33,9 +33,12 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
 
     def map(
-        self, work: Callable[..., R], tasks: Iterable[tuple[T, tuple[Any, ...] | None]]
+        self, work: Callable[..., R], tasks: Iterable[tuple[T, tuple[Any, ...] | Callable[[], R] | None]]
     ) -> Iterator[tuple[T, R | None]]:
-        """Yield each task's label with the result of work(reader, *arguments); None for a task without arguments."""
+        """Yield each task's label with the result of work(reader, *arguments); None for a task without arguments.
+
+        A task that was begun already has what `begin` gave in place of arguments.
+        """
         waiting: deque[tuple[T, Callable[[], R | None]]] = deque()
         for label, args in tasks:
             waiting.append((label, self._submit(work, args)))
@@ -44,17 +47,29 @@ class Workers:
         while waiting:
             yield _settled(waiting.popleft())
 
-    def _submit(self, work: Callable[..., R], args: tuple[Any, ...] | None) -> Callable[[], R | None]:
+    @property
+    def are_running(self) -> bool:
+        """Whether there are processes, so that something can be begun before its turn."""
+        return self._pool is not None
+
+    def begin(self, work: Callable[..., R], *args: Any) -> Callable[[], R]:
+        """Let a process do some work; return what waits for its result. Only while they are running."""
+        assert self._pool is not None
+        future: Future[R] = self._pool.submit(_run, work, args)
+        return future.result
+
+    def _submit(self, work: Callable[..., R], args: tuple[Any, ...] | Callable[[], R] | None) -> Callable[[], R | None]:
         """Return what gives the result, when it is asked for."""
         if args is None:
             return lambda: None
+        if callable(args):
+            return args
         self._begun += 1
         if self._jobs == 1 or self._begun <= ALONE:
             return partial(work, self._reader, *args)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._jobs, get_context(self._method), _begin, (self._open,))
-        future: Future[R] = self._pool.submit(_run, work, args)
-        return future.result
+        return self.begin(work, *args)
 
     def close(self) -> None:
         """End the processes, without what still waits."""

@@ -15,6 +15,7 @@ from verify_scenes import LOGS, ArchiveScene, rewrite
 
 from apitrail.objects.folder import FolderBucket
 from apitrail.objects.keys import facts_path
+from apitrail.trail import verify_ahead
 from apitrail.trail.digest import string_to_sign
 from apitrail.trail.keys import make_key
 from apitrail.trail.verify_archive import ARCHIVED, FolderArchive, find_top
@@ -281,6 +282,25 @@ def stop(made: ArchiveScene) -> None:
     scene.stop_with(event)
     scene.deliver()
     scene.tick()
+
+
+@pytest.mark.parametrize("most", [4000, 2])
+def test_worker_processes_that_read_ahead_find_the_same(tmp_path: Path, most: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(verify_ahead, "CHUNK", 3)
+    monkeypatch.setattr(verify_ahead, "DIGESTS_MAX", most)
+    made = ArchiveScene(tmp_path)
+    made.scene.start()
+    made.scene.tick()
+    made.live(HOURS, REGION, OTHER_REGION, "ap-south-1")
+    made.save()
+    rewrite(made.logs(made.digests()[1])[0], ("CreateFleet", "DeleteFleet"))
+    gone(sorted((made.root / f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{OTHER_REGION}").rglob("*.gz"))[2])
+    alone, _ = made.verify()
+    made.jobs = 2
+    together, tally = made.verify()
+    assert together == alone
+    assert tally.count("digest", "valid") > 2 * HOURS and tally.count("log", "invalid") == 1
+    made.scene.close()
 
 
 def test_a_range_reads_only_its_own_digests(made: ArchiveScene) -> None:

@@ -52,6 +52,7 @@ class ArchiveScene:
         self.archive = Counting(self.root)
         self.scene.trail["IsMultiRegionTrail"] = True
         self.ledger_path: Path | None = None
+        self.jobs = 1
 
     def live(self, hours: int, *regions: str) -> None:
         """Let hours pass, with two log files in each."""
@@ -102,10 +103,13 @@ class ArchiveScene:
         asked = Request(**{"start": None, "end": self.now, "now": self.now, **request})
         ledger = Ledger(self.ledger_path, "test")
         reader = Reader(self.archive, KeySet(self.public_keys() if keys is None else keys))
-        workers = Workers(1, lambda: reader, reader)
+        workers = Workers(self.jobs, lambda: reader, reader, "fork")
         verifier = Verifier(*reader, asked, ledger, workers)
-        found = list(verifier.run())
-        ledger.close()
+        try:
+            found = list(verifier.run())
+        finally:
+            workers.close()
+            ledger.close()
         return found, verifier.tally
 
     def problems(self, keys: dict[str, bytes] | None = None, **request: Any) -> list[tuple[str, str, str]]:

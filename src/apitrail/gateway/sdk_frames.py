@@ -1,7 +1,7 @@
 """The frames of the server SDK's WebSocket: reading requests, writing answers. Pure.
 
 A request is one JSON object with Action and RequestId; its answer repeats both and adds StatusCode, and ErrorMessage
-when it is not 200. A push of the service has neither RequestId nor StatusCode. Source: specification 6.2.
+when it is not 200. A push of the service has neither RequestId nor StatusCode. Source: server SDK 5.
 """
 
 from collections.abc import Mapping

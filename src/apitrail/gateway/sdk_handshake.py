@@ -1,7 +1,7 @@
 """The door for game servers and agents: reads the URL of a WebSocket, finds out who asks, and lets it in or says why not.
 
 The query string holds a token or a signature; it is never logged and never part of a message.
-Source: server SDK 5 and GameLift's Agent (specification 6.1, 6.7). Inferred: who signs needs the right to call
+Source: server SDK 5 and GameLift's Agent. Inferred: who signs needs the right to call
 GetComputeAuthToken for the fleet, as its signature stands for the token; an agent signs its own parameters in the same way.
 """
 

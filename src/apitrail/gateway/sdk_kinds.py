@@ -1,7 +1,7 @@
 """The two kinds of peers that connect by WebSocket, as tables: game servers, and the agents that start them on computes.
 
 A kind says what its URL holds, what a connection does to the state, and what may be asked on it; how a connection is served is
-in sdk_socket.py. Source: server SDK 5 and GameLift's Agent (specification 6.1, 6.3, 6.7).
+in sdk_socket.py. Source: server SDK 5 and GameLift's Agent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,6 +1,6 @@
 """GetFleetRoleCredentials: credentials of a fleet's role for a game server or an agent, taken from STS on the account's behalf.
 
-The call of STS is recorded like any other that GameLift makes for a user. Source: server SDK 5 (specification 6.3),
+The call of STS is recorded like any other that GameLift makes for a user. Source: server SDK 5,
 GameLift's Agent (6.7). Inferred: an agent of a fleet without a role gets an error, as it would take empty keys for keys.
 """
 

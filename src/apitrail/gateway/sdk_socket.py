@@ -1,8 +1,8 @@
 """The WebSocket that game servers and agents connect to, on the gateway's port and by TLS on its own.
 
 Each request is one transaction and is answered after its commit; requests of a connection are taken one after another.
-None of it is an API call, so none makes an event. Source: server SDK 5, GameLift's Agent (specification 6), decisions 29 and
-35 of the specification. What is bounded: connections, the URL, frames, and messages that wait for a peer.
+None of it is an API call, so none makes an event. Source: server SDK 5, GameLift's Agent.
+What is bounded: connections, the URL, frames, and messages that wait for a peer.
 """
 
 import asyncio

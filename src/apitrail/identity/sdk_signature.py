@@ -1,7 +1,7 @@
 """Signature Version 4 as the game server SDK uses it: parameters of the WebSocket's URL, without a canonical request.
 
 What is signed is the query string of only a few parameters (ComputeId, FleetId and pID), sorted and URL-encoded;
-its hash takes the place of the canonical request's. Source: server SDK 5 (specification 6.1), a signature of whose Go
+its hash takes the place of the canonical request's. Source: server SDK 5, a signature of whose Go
 version was checked by hand.
 """
 

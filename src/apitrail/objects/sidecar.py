@@ -1,4 +1,4 @@
-"""The one sidecar format: what a folder bucket keeps of an object beside its bytes (decisions D20).
+"""The one sidecar format: what a folder bucket keeps of an object beside its bytes.
 
 A JSON file per key, `.apitrail/facts/<2>/<62>.json` by the SHA-256 of the key, with the key and up to two
 entries, newest first. An entry belongs to the file with its size and modification time. That is what makes a

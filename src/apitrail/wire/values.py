@@ -1,6 +1,6 @@
 """Single values between bytes and Python: numbers, times, blobs, text; and the error for malformed input.
 
-Sources: Smithy 2.0, protocol traits and simple types; RFC 9110 for HTTP dates; decisions D6 (32-bit floats).
+Sources: Smithy 2.0, protocol traits and simple types; RFC 9110 for HTTP dates.
 """
 
 import base64
@@ -58,10 +58,7 @@ class Malformed(ServiceError):
 
 
 def shorten(value: float) -> float:
-    """Return the shortest decimal that reads back as the same 32-bit float; values beyond its range unchanged.
-
-    Source: decisions D6.
-    """
+    """Return the shortest decimal that reads back as the same 32-bit float; values beyond its range unchanged."""
     if not math.isfinite(value) or abs(value) > 3.4028235e38:
         return value
     packed = struct.pack(">f", value)

@@ -1,6 +1,6 @@
 """Acceptance of matches by their players: AcceptMatch, the time that it may take, and what becomes of the tickets.
 
-Source: GameLift API Reference, AcceptMatch; specification 4.7.
+Source: GameLift API Reference, AcceptMatch; FlexMatch Developer Guide.
 """
 
 from typing import TYPE_CHECKING, Any

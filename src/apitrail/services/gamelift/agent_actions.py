@@ -1,6 +1,6 @@
 """What connected agents ask for: each action, in one transaction.
 
-Source: GameLift's Agent, messages of the agent to the service (specification 6.7). GetFleetRoleCredentials, which calls another
+Source: GameLift's Agent, messages of the agent to the service. GetFleetRoleCredentials, which calls another
 service, is in gateway/sdk_roles.py. Inferred: errors have the StatusCodes of the server SDK, besides 412.
 """
 

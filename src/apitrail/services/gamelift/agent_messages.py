@@ -1,7 +1,7 @@
 """What GameLift tells the agent of a compute: pushes to its connection, lost when there is none.
 
-What an agent must not miss it learns from the answers to its heartbeats. Source: GameLift's Agent, messages to the agent
-(specification 6.7). Inferred: ExpirationTime is in milliseconds since 1970.
+What an agent must not miss it learns from the answers to its heartbeats. Source: GameLift's Agent, messages to the agent.
+Inferred: ExpirationTime is in milliseconds since 1970.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What agents say: the members of each request, with their bounds. Unknown members are ignored.
 
-Source: GameLift's Agent (specification 6.7). Inferred: the bounds, and that EventCode and TerminationReason may be missing.
+Source: GameLift's Agent. Inferred: the bounds, and that EventCode and TerminationReason may be missing.
 """
 
 from typing import Annotated, Literal

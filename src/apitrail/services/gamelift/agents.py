@@ -2,7 +2,7 @@
 
 An agent's document: {FleetId, ComputeName, Connected, Connections (how many it has made), Status (as it says), Doomed (processes
 that are gone from the pool without a word of its, with the EventCode that says why, until it reports their end)}. A process is
-the agent's when it is on the same compute. Source: GameLift's Agent (specification 6.7). Inferred: what each
+the agent's when it is on the same compute. Source: GameLift's Agent. Inferred: what each
 status means to the pool.
 """
 

@@ -1,7 +1,7 @@
 """Automatic backfill: a session of a configuration with BackfillMode AUTOMATIC has a ticket whenever it has free player slots.
 
 What is to be done is worked out by a timer that is due at once after anything has changed. Source: FlexMatch Developer
-Guide, "Turn on automatic backfill"; specification 4.8.
+Guide, "Turn on automatic backfill".
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Automatic scaling: the policies of a fleet are evaluated every minute in each of its locations, one after another.
 
 How far a policy has got is kept with the location's watch: for how many minutes its rule was met (Met), until when it
-rests after it has acted (RestsUntil), and which version of the policy that was (PutAt). Source: specification 2.4.
+rests after it has acted (RestsUntil), and which version of the policy that was (PutAt). Source: GameLift Developer Guide.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """StartMatchBackfill: more players for a match that is being played.
 
-Source: GameLift API Reference, StartMatchBackfill; specification 4.8. Automatic backfill is in auto_backfill.py.
+Source: GameLift API Reference, StartMatchBackfill; FlexMatch Developer Guide. Automatic backfill is in auto_backfill.py.
 """
 
 from collections.abc import Mapping

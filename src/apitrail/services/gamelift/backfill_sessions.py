@@ -3,7 +3,7 @@
 Such a session has `_Matchmaking`: {Region, Configuration, ConfigurationArn, AutoTicket}. Region: of the configuration.
 AutoTicket: the id of the ticket by which it is filled automatically, as its MatchmakerData has it; None where that is off.
 Who is in its teams is kept in `ROSTERS`, in the configuration's region, under the session's ARN.
-Source: specification 4.8; server SDK 5, UpdateGameSession.
+Source: FlexMatch Developer Guide; server SDK 5, UpdateGameSession.
 """
 
 from collections.abc import Sequence

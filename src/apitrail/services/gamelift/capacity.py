@@ -1,6 +1,6 @@
 """The capacity of a fleet location: how many instances are desired, within which bounds, and scaling to and from zero.
 
-Source: service model (FleetCapacity, ManagedCapacityConfiguration), specification 2.4 and 3.5.
+Source: service model (FleetCapacity, ManagedCapacityConfiguration); GameLift Developer Guide.
 """
 
 from datetime import datetime, timedelta

@@ -1,7 +1,7 @@
 """GetComputeAccess and GetInstanceAccess: remote access to computes, which is not to be had here.
 
 Nothing behind this service listens for a shell, so that after the usual checks the answer is an error that says so.
-Source: GameLift API Reference of both; specification 1 (Compute), 8.6.
+Source: GameLift API Reference of both.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """Tokens by which a compute's processes authenticate to the server SDK's endpoint: GetComputeAuthToken.
 
 Only the hash of a token is kept. Several may be valid at a time; one ends after three hours, or with its compute.
-Source: service model; specification 6.1. Inferred: the three hours.
+Source: service model; server SDK 5. Inferred: the three hours.
 """
 
 from datetime import datetime, timedelta

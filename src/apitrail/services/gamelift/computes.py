@@ -1,7 +1,7 @@
 """Computes: the user's own machines in Anywhere fleets, and instances seen as computes.
 
 A registered compute is also a host of the pool, on which server processes connect through the server SDK.
-Source: GameLift API Reference, RegisterCompute, DescribeCompute, ListCompute, DeregisterCompute; specification 2.5.
+Source: GameLift API Reference, RegisterCompute, DescribeCompute, ListCompute, DeregisterCompute; GameLift Developer Guide.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """Finding computes: what the user has registered in an Anywhere fleet, instances of an EC2 fleet, groups of a container fleet.
 
-Source: service model (Compute); specification 1 (Compute), 2.5.
+Source: service model (Compute); GameLift API Reference; GameLift Developer Guide.
 """
 
 from apitrail.services.context import Context

@@ -1,7 +1,7 @@
 """Container groups on instances: one compute and one virtual server process per game server container group.
 
 A compute's document is its Compute, with the place of the group on its instance as `_Group`, which tells its connection
-ports. Source: API Reference, Compute, DescribeContainerGroupPortMappings; specification 2.5, 3.9. Inferred: names and runtime
+ports. Source: API Reference, Compute, DescribeContainerGroupPortMappings; GameLift Developer Guide. Inferred: names and runtime
 ids are made up; the game server container's first port is the one that its process listens on.
 """
 

@@ -1,7 +1,7 @@
 """Copying the images of a container group definition, which here means looking at their names: no image is ever fetched.
 
 A version is READY, with a digest for each image that is made from its URI, or FAILED when a URI cannot be that of an image;
-then it is removed some minutes later. Source: API Reference, ContainerGroupDefinition; specification 8.6. Inferred: which
+then it is removed some minutes later. Source: API Reference, ContainerGroupDefinition. Inferred: which
 URIs are possible, and the five minutes.
 """
 

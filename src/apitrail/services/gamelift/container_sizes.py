@@ -2,7 +2,7 @@
 
 Pure functions of definitions and instance types. Inferred: the whole instance is there for container groups; its size is
 that of its family and size name, which is what AWS publishes for nearly all types.
-Source: API Reference, CreateContainerFleet (formula of the port range); specification 3.9.
+Source: API Reference, CreateContainerFleet (formula of the port range); GameLift Developer Guide.
 """
 
 from collections.abc import Iterator, Mapping

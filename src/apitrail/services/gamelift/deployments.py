@@ -3,7 +3,7 @@
 A deployment is validated, and then replaces all instances that run something else, at once rather than by the percentage
 asked for, but not those with protected sessions before these end, unless protection is to be ignored. It fails
 when a container of its definitions has an environment variable APITRAIL_FAIL_DEPLOYMENT; the fleet is then as after the last
-deployment that succeeded. Source: API Reference, FleetDeployment; specification 2.9. Inferred: that nothing was replaced
+deployment that succeeded. Source: API Reference, FleetDeployment; GameLift Developer Guide. Inferred: that nothing was replaced
 when it fails, and a deployment that is the first of its fleet leaves it CREATED.
 """
 

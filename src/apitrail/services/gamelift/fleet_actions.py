@@ -1,7 +1,7 @@
 """Stopping and resuming what a fleet's locations do by themselves, which is auto scaling: Stop- and StartFleetActions.
 
 What is stopped stands in StoppedActions: of the location, and for the home location of an EC2 fleet also of the fleet.
-Source: GameLift API Reference of both; specification 1 (Fleets).
+Source: GameLift API Reference of both.
 """
 
 from collections.abc import Mapping

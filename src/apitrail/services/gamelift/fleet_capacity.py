@@ -1,6 +1,6 @@
 """Capacity: DescribeFleetCapacity, DescribeFleetLocationCapacity, UpdateFleetCapacity, DescribeEC2InstanceLimits.
 
-Source: API Reference of these; specification 1 (Fleets), 3.5.
+Source: API Reference of these; GameLift Developer Guide.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The log of a fleet: adding events, and DescribeFleetEvents.
 
-Source: service model (Event), specification 2.14.
+Source: service model (Event); GameLift Developer Guide.
 """
 
 from collections.abc import Mapping

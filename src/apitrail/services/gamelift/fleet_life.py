@@ -1,6 +1,6 @@
 """What happens to fleets and their locations over time: creation, failures, deletion.
 
-Source: specification 2.3; GameLift Developer Guide, fleet creation workflow.
+Source: GameLift Developer Guide, fleet creation workflow.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """Locations of fleets: CreateFleetLocations, DescribeFleetLocationAttributes, DeleteFleetLocations.
 
-Source: API Reference of these; specification 1 (Fleet locations).
+Source: API Reference of these.
 """
 
 from collections.abc import Sequence

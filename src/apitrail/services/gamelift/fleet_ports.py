@@ -1,6 +1,6 @@
 """The inbound ports of a fleet: DescribeFleetPortSettings and UpdateFleetPortSettings.
 
-Source: API Reference of both; specification 1 (Fleets).
+Source: API Reference of both.
 """
 
 from collections.abc import Sequence

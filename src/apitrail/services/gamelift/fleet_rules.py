@@ -1,7 +1,7 @@
 """The rules that a new fleet's parameters must keep among themselves, and those for ports and launch entries.
 
 They look at nothing but the parameters. Source: API Reference, CreateFleet, IpPermission, RuntimeConfiguration;
-specification 1 (Fleets), 3.6.
+GameLift Developer Guide.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """What a fleet's instances run: DescribeRuntimeConfiguration and UpdateRuntimeConfiguration.
 
-Source: API Reference of both; specification 3.6.
+Source: API Reference of both; GameLift Developer Guide.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """How much of a fleet is in use: DescribeFleetUtilization and DescribeFleetLocationUtilization.
 
-Source: API Reference of both (FleetUtilization); specification 3.5.
+Source: API Reference of both (FleetUtilization); GameLift Developer Guide.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Finding fleets and their locations, and what may be done with them in their state.
 
-Source: specification 0.3 (order of checks), 3.1, 3.2.
+Source: GameLift API Reference; GameLift Developer Guide.
 """
 
 from collections.abc import Mapping

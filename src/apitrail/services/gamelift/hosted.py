@@ -2,7 +2,7 @@
 
 Three kinds of documents outlive what they are about, until the host has said that it is gone: fleets with folders, instances
 with folders, and processes that were ordered. A fleet is hosted when it was created while the setting was on.
-Source: specification 8.3. Inferred: the pauses between starts.
+Inferred: the pauses between starts.
 """
 
 from collections.abc import Sequence

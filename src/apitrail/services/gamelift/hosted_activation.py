@@ -1,7 +1,7 @@
 """When a hosted instance is ACTIVE, and with it its location and fleet: when one of its processes has said that it is ready.
 
-A location whose first instance never gets there ends in ERROR. Source: specification 2.3, 2.4. Inferred: after four failures one
-after another, or a quarter of an hour.
+A location whose first instance never gets there ends in ERROR. Source: GameLift Developer Guide. Inferred: after four
+failures one after another, or a quarter of an hour.
 """
 
 from apitrail.services.context import Context

@@ -1,7 +1,7 @@
 """The creation of a hosted fleet: its build is fetched, unpacked and installed by the host, and its launch paths are looked for.
 
 The fleet waits in DOWNLOADING until the host has said how that went. Its document has meanwhile `_Preparing`, then `_Prepared`,
-and `_Problem` (event code and text) when it cannot be used. Source: specification 2.3, 8.3.
+and `_Problem` (event code and text) when it cannot be used. Source: GameLift Developer Guide.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Folders of hosted instances: made by the host before their processes are started, removed when they are gone.
 
-Source: specification 2.4, 8.3. Inferred: an instance that there is no room for on this machine stays PENDING.
+Source: GameLift Developer Guide. Inferred: an instance that there is no room for on this machine stays PENDING.
 """
 
 from apitrail.host.messages import RemoveFleet, RemoveInstance, SetUp, WasSetUp

@@ -1,7 +1,7 @@
 """Real processes of hosted fleets: started when their time has come, killed when they are gone from the pool, and ended when the
 host says that they are.
 
-What a process says of itself comes through the server SDK and is in process_life.py. Source: specification 2.6, 3.6, 8.3.
+What a process says of itself comes through the server SDK and is in process_life.py. Source: GameLift Developer Guide.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A new host: what ran on the one before has ended with it, and everything that shall run is ordered anew.
 
 So it is after a restart of the server, after the host was killed, and when `gamelift.run_processes` was switched on or off
-between two runs: then the instances of hosted fleets go on with virtual processes. Source: decisions D36, D40.
+between two runs: then the instances of hosted fleets go on with virtual processes.
 """
 
 from apitrail.services.context import Context

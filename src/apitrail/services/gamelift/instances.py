@@ -1,6 +1,6 @@
 """The instances of a fleet location: launched and stopped until there are as many as desired; DescribeInstances.
 
-Source: service model (Instance), specification 2.4 and 3.4.
+Source: service model (Instance); GameLift Developer Guide.
 """
 
 import ipaddress

@@ -1,7 +1,7 @@
 """Matches: formed from proposals of the matching engine, placed, and made known to their tickets.
 
 A match is a document of its own while it is under way: {MatchId, Configuration, Tickets, Teams (player ids by team), Locations,
-Backfill, PlayersMax, Accepted (players, by what they have said)}. Source: specification 4.7, 4.8, 2.11.
+Backfill, PlayersMax, Accepted (players, by what they have said)}. Source: FlexMatch Developer Guide; GameLift Developer Guide.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

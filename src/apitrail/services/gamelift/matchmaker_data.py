@@ -1,6 +1,6 @@
 """MatchmakerData: what a game server is told about the match that it hosts, as JSON text.
 
-Source: FlexMatch Developer Guide, "Work with matchmaker data"; specification 4.8.
+Source: FlexMatch Developer Guide, "Work with matchmaker data".
 """
 
 from collections.abc import Mapping, Sequence

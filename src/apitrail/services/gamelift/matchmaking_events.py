@@ -1,4 +1,4 @@
-"""Events about matchmaking. Source: FlexMatch Developer Guide, FlexMatch matchmaking events; specification 4.10."""
+"""Events about matchmaking. Source: FlexMatch Developer Guide, FlexMatch matchmaking events."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """What tickets may say, by the rule set of their configuration, and how they look to the matching engine.
 
-Source: service model (Player, AttributeValue); specification 1 (Matchmaking: tickets and backfill).
+Source: service model (Player, AttributeValue); GameLift API Reference.
 """
 
 import math

@@ -1,7 +1,7 @@
 """VPC peering connections of fleets: records of them, since there are no networks here; and what happens to them over time.
 
 A fleet's VPC is made with its first connection and kept in the fleet's `_Vpc`. The steps are those of
-states.PEERING. Source: GameLift API Reference, the operations on VPC peering connections; specification 2.12.
+states.PEERING. Source: GameLift API Reference, the operations on VPC peering connections; GameLift Developer Guide.
 """
 
 from typing import TYPE_CHECKING, Any

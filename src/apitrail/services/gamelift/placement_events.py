@@ -1,4 +1,4 @@
-"""Events about placements. Source: GameLift Developer Guide, game session placement events; specification 5.4."""
+"""Events about placements. Source: GameLift Developer Guide, game session placement events."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """In which order a placement tries the places of its queue. Pure: from candidates, latencies and settings to a list.
 
-Source: service model (PriorityConfiguration, PriorityConfigurationOverride, PlayerLatencyPolicy), specification 5.1 and 5.2.
+Source: service model (PriorityConfiguration, PriorityConfigurationOverride, PlayerLatencyPolicy); GameLift Developer Guide.
 """
 
 import math

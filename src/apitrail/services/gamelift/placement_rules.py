@@ -1,4 +1,4 @@
-"""What StartGameSessionPlacement may ask for. Source: service model; specification 1 (Queues and placement)."""
+"""What StartGameSessionPlacement may ask for. Source: service model; GameLift API Reference."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 The steps are those of states.PLACEMENT. Nothing is tried again on a clock: a placement that waits is woken by room in one of its
 places, by a change of its queue, the queue's aliases or fleets, and when a latency policy ends (room_waits.py). Its
-deadline is never scaled. Source: API Reference, GameSessionPlacement; specification 2.10, 5.3; a session's id ends in the
+deadline is never scaled. Source: API Reference, GameSessionPlacement; GameLift Developer Guide; a session's id ends in the
 placement's, from the second attempt on with a number.
 """
 

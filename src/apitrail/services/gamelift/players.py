@@ -2,7 +2,7 @@
 
 The steps are those of states.PLAYER_SESSION. A game session counts those that are RESERVED or ACTIVE in
 CurrentPlayerSessionCount, and those that are ACTIVE in `_Connected`. Whoever calls stores the game session, except
-where a function says otherwise. Source: API Reference, PlayerSession; specification 2.8.
+where a function says otherwise. Source: API Reference, PlayerSession; GameLift Developer Guide.
 """
 
 from collections.abc import Mapping, Sequence

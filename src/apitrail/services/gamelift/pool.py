@@ -2,7 +2,7 @@
 
 Virtual processes stand in for real ones while `gamelift.run_processes` is off: they are free as soon as their host is
 there and answer at once. Picking costs the same however many hosts and processes there are.
-Source: specification 2.6, 3.5, 3.6, 3.7.
+Source: GameLift Developer Guide.
 """
 
 from collections import Counter

@@ -2,7 +2,7 @@
 
 A message is written to a connection once: there is no acknowledgement, and a game must not be told twice to start a session. One
 that was never written to the connection it was for, because that broke, is sent on the process's next one; one that was
-written, but not read, is covered by the deadline that goes with it. Source: specification 6.4, 6.5.
+written, but not read, is covered by the deadline that goes with it. Source: server SDK 5.
 """
 
 import orjson

@@ -4,7 +4,7 @@ A host is an instance or a registered compute: {FleetId, Location, ComputeName, 
 state), Entries (running processes by launch entry), ActivationsMax, Players, PlayerSlots, Ports;
 Stopping while its agent says that it stops}.
 A process: {ProcessId, HostId, FleetId, Location, ComputeName, State, Entry, IpAddress, Port, DnsName, GameSession,
-Virtual}; a real one also has what process_life.py keeps. Source of the states: the server SDK's messages (specification 2.6).
+Virtual}; a real one also has what process_life.py keeps. Source of the states: the server SDK's messages.
 """
 
 from apitrail.store.resources import Doc

@@ -2,7 +2,7 @@
 
 Its document has, besides what process_facts.py names: Awaits (what it owes next) and AwaitsUntil, TimerAt (when its one
 timer looks again), Connections (how many it has made), Sick (unhealthy reports in a row), LogPaths, Sdk. Deadlines are AWS's
-and are never scaled; they start anew when the server does. Source: specification 2.6, 6.4, 6.5.
+and are never scaled; they start anew when the server does. Source: GameLift Developer Guide; server SDK 5.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 If the process had a game session, it is the session's log; else one of its own is written when the process has exited, kept for
 14 days. An event has the URL in DescribeFleetEvents as soon as there is something to fetch. Source: service model
-(Event.PreSignedLogUrl); specification 2.14. Inferred: the newest 20 of a fleet are kept.
+(Event.PreSignedLogUrl); GameLift Developer Guide. Inferred: the newest 20 of a fleet are kept.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What GameLift tells real server processes: announced as `process-message` to whoever holds their connections.
 
-A message is kept until it was announced. Source: server SDK 5, messages to the server process (specification 6.4).
+A message is kept until it was announced. Source: server SDK 5, messages to the server process.
 """
 
 from datetime import timedelta

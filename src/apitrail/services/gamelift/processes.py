@@ -1,7 +1,7 @@
 """What hosts and server processes do: instances come and go, processes get ready, run their session and end.
 
 The service's own instances have virtual processes, or real ones that a host runs (`gamelift.run_processes`). What a
-real process says through the server SDK ends in the functions of the second half. Source: specification 2.4, 2.6, 3.5, 6.3.
+real process says through the server SDK ends in the functions of the second half. Source: GameLift Developer Guide; server SDK 5.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """What a game session queue may say: latency policies, destinations, filter, priorities, log destinations.
 
-Source: service model (GameSessionQueue and its members), specification 5.1.
+Source: service model (GameSessionQueue and its members); GameLift Developer Guide.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The metrics that scaling policies follow, of one location of a fleet, counted from what is there.
 
-Source: service model (MetricName), specification 3.5. Inferred: a share of nothing is 0.
+Source: service model (MetricName); GameLift Developer Guide. Inferred: a share of nothing is 0.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
 """Scaling policies: PutScalingPolicy, DescribeScalingPolicies, DeleteScalingPolicy.
 
 A policy belongs to a fleet and counts in each of its locations. When it acts is in auto_scaling.py.
-Source: GameLift API Reference of these; specification 1 (Fleet locations and scaling policies), 2.13.
+Source: GameLift API Reference of these; GameLift Developer Guide.
 """
 
 import math

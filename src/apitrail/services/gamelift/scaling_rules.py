@@ -1,6 +1,6 @@
 """What a scaling policy asks for. Pure functions of policies, metrics and counts.
 
-Source: service model (ScalingPolicy), specification 2.4; GameLift Developer Guide, auto scaling.
+Source: service model (ScalingPolicy); GameLift Developer Guide, auto scaling.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Which locations are scaled automatically: a timer per location of a fleet, that exists only while the fleet has policies.
 
-A watch is the document that goes with the timer: how far each policy has got in the location. Source: specification 2.4.
+A watch is the document that goes with the timer: how far each policy has got in the location. Source: GameLift Developer Guide.
 """
 
 from apitrail.services.context import Context

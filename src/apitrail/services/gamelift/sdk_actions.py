@@ -1,6 +1,6 @@
 """What connected game servers ask for: each action of the server SDK, in one transaction.
 
-Source: server SDK 5, messages of the process to the service (specification 6.3). GetFleetRoleCredentials, which calls
+Source: server SDK 5, messages of the process to the service. GetFleetRoleCredentials, which calls
 another service, is in gateway/sdk_roles.py.
 """
 

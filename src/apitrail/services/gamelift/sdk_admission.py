@@ -1,6 +1,6 @@
 """Letting a server process in: what a connection of the server SDK does to the state, and its renewal.
 
-Source: specification 6.1, 6.5.
+Source: server SDK 5.
 """
 
 from datetime import datetime, timedelta

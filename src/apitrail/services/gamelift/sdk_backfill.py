@@ -1,6 +1,6 @@
 """Backfill as game servers ask for it: StartMatchBackfill and StopMatchBackfill of the server SDK, for their own session.
 
-Source: server SDK 5 (specification 6.3).
+Source: server SDK 5.
 """
 
 from collections.abc import Mapping

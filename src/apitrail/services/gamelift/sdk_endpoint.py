@@ -1,6 +1,6 @@
 """Where game servers and agents connect to, as GameLift's answers name it.
 
-Source: service model (Compute: GameLiftServiceSdkEndpoint, GameLiftAgentEndpoint, at most 128 characters); specification 6.1.
+Source: service model (Compute: GameLiftServiceSdkEndpoint, GameLiftAgentEndpoint, at most 128 characters); server SDK 5.
 """
 
 from apitrail.settings import Settings

@@ -1,7 +1,7 @@
 """What game servers say through the server SDK: the members of each request, with their bounds.
 
 Unknown members are ignored. Members that SDKs leave out or send as null are optional here.
-Source: server SDK 5 (specification 6.2, 6.3).
+Source: server SDK 5.
 """
 
 from typing import Annotated, Literal

@@ -1,7 +1,7 @@
 """Logs of game sessions: a zip per ended session in a bucket of the service, kept for 14 days.
 
 It tells what the session went through; of a process that a host has run it also has what that has printed, and the files
-that it has named as its logs. Source: API Reference, GetGameSessionLogUrl; specification 3.8.
+that it has named as its logs. Source: API Reference, GetGameSessionLogUrl; GameLift Developer Guide.
 """
 
 import asyncio

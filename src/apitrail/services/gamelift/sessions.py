@@ -1,7 +1,7 @@
 """What happens to game sessions: they begin on a process, become active, end, and are forgotten.
 
 The steps are those of states.GAME_SESSION. A long GameSessionData or MatchmakerData is kept beside the document, since the
-document is written again whenever a player comes or goes. Source: API Reference, GameSession; specification 2.7.
+document is written again whenever a player comes or goes. Source: API Reference, GameSession; GameLift Developer Guide.
 """
 
 from apitrail.services.context import Context

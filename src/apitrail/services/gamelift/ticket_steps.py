@@ -3,7 +3,7 @@
 The steps are those of states.TICKET. A ticket that comes into its configuration's pool, leaves it or changes is noted in
 `MATCH_CHANGES`, once however often it changes until the matchmaking worker takes the note. `_Version` grows with every
 change, so that a match that was found for what a ticket was before is not made. Source: API Reference, MatchmakingTicket;
-specification 2.11. Inferred: the texts of StatusReason and StatusMessage; that tickets are kept for 30 days.
+GameLift Developer Guide. Inferred: the texts of StatusReason and StatusMessage; that tickets are kept for 30 days.
 """
 
 from collections.abc import Sequence

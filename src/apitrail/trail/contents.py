@@ -10,22 +10,10 @@ from apitrail.store import journal
 from apitrail.store.database import Row, Tx
 from apitrail.trail.follow import Want
 from apitrail.trail.logfile import account_folder
+from apitrail.trail.seal import LogFile
 from apitrail.trail.trails import Span, spans_of
 
 PIECE_ROWS = 2000
-
-
-class Part(NamedTuple):
-    """A log file, as far as its events are concerned. trail: ARN. insight: it holds Insights events, and nothing else."""
-
-    trail: str
-    account: str
-    region: str
-    bucket: str
-    key: str
-    first_seq: int
-    last_seq: int
-    insight: bool
 
 
 class Piece(NamedTuple):
@@ -37,22 +25,22 @@ class Piece(NamedTuple):
     content: bytes
 
 
-def pieces_of(tx: Tx, part: Part) -> Iterator[Piece]:
+def pieces_of(tx: Tx, file: LogFile) -> Iterator[Piece]:
     """Yield the events of a log file."""
-    wants = _wants_of(tx, part)
-    sole = _sole(wants, part.insight)
-    yield from _filtered(tx, part, wants) if sole is None else _joined(tx, part, sole)
+    wants = _wants_of(tx, file)
+    sole = _sole(wants, file.insight)
+    yield from _filtered(tx, file, wants) if sole is None else _joined(tx, file, sole)
 
 
-def _joined(tx: Tx, part: Part, sole: Span) -> Iterator[Piece]:
+def _joined(tx: Tx, file: LogFile, sole: Span) -> Iterator[Piece]:
     """Yield all management events of a stretch, joined by the database, which takes a third of the time."""
-    first = max(part.first_seq, sole.first)
-    last = part.last_seq if sole.last is None else min(part.last_seq, sole.last)
+    first = max(file.first_seq, sole.first)
+    last = file.last_seq if sole.last is None else min(file.last_seq, sole.last)
     while row := tx.one(
         "SELECT count(*), min(time), max(time), CAST(group_concat(event, ',') AS BLOB), max(seq) FROM"
         " (SELECT seq, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
         f" AND category = {journal.MANAGEMENT} ORDER BY seq LIMIT ?)",
-        (first, last, part.account, part.region, PIECE_ROWS),
+        (first, last, file.account, file.region, PIECE_ROWS),
     ):
         if not row[0]:
             return
@@ -60,12 +48,12 @@ def _joined(tx: Tx, part: Part, sole: Span) -> Iterator[Piece]:
         first = row[4] + 1
 
 
-def _filtered(tx: Tx, part: Part, wants: list[Want]) -> Iterator[Piece]:
-    first, is_wanted = part.first_seq, _wanted(wants, part.insight)
+def _filtered(tx: Tx, file: LogFile, wants: list[Want]) -> Iterator[Piece]:
+    first, is_wanted = file.first_seq, _wanted(wants, file.insight)
     while rows := tx.all(
         "SELECT seq, category, time, event FROM journal WHERE seq >= ? AND seq <= ? AND account = ? AND region = ?"
-        f" AND (category >= {journal.INSIGHT}) = {part.insight:d} ORDER BY seq LIMIT ?",
-        (first, part.last_seq, part.account, part.region, PIECE_ROWS),
+        f" AND (category >= {journal.INSIGHT}) = {file.insight:d} ORDER BY seq LIMIT ?",
+        (first, file.last_seq, file.account, file.region, PIECE_ROWS),
     ):
         first = rows[-1][0] + 1
         taken = [row[2:] for row in rows if is_wanted(row[0], row[1], row[3])]
@@ -73,24 +61,24 @@ def _filtered(tx: Tx, part: Part, wants: list[Want]) -> Iterator[Piece]:
             yield _piece(taken)
 
 
-def pieces_together(tx: Tx, parts: Sequence[Part]) -> list[Piece]:
+def pieces_together(tx: Tx, files: Sequence[LogFile]) -> list[Piece]:
     """Return the events of several small log files after one reading of the journal, each in one piece.
 
     Each file gets what pieces_of gives for it; a hundred would otherwise read the same stretch a hundred times.
     """
-    takers: dict[tuple[str, str, bool], list[tuple[int, Part, Callable[[int, int, bytes], bool]]]] = {}
-    for index, part in enumerate(parts):
-        is_wanted = _wanted(_wants_of(tx, part), part.insight)
-        takers.setdefault((part.account, part.region, part.insight), []).append((index, part, is_wanted))
-    taken: list[list[Row]] = [[] for _ in parts]
-    first, last = min(part.first_seq for part in parts), max(part.last_seq for part in parts)
+    takers: dict[tuple[str, str, bool], list[tuple[int, LogFile, Callable[[int, int, bytes], bool]]]] = {}
+    for index, file in enumerate(files):
+        is_wanted = _wanted(_wants_of(tx, file), file.insight)
+        takers.setdefault((file.account, file.region, file.insight), []).append((index, file, is_wanted))
+    taken: list[list[Row]] = [[] for _ in files]
+    first, last = min(file.first_seq for file in files), max(file.last_seq for file in files)
     while rows := tx.all(
         "SELECT seq, account, region, category, time, event FROM journal WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
         (first, last, PIECE_ROWS),
     ):
         for seq, account, region, category, time, event in rows:
-            for index, part, is_wanted in takers.get((account, region, category >= journal.INSIGHT), ()):
-                if part.first_seq <= seq <= part.last_seq and is_wanted(seq, category, event):
+            for index, file, is_wanted in takers.get((account, region, category >= journal.INSIGHT), ()):
+                if file.first_seq <= seq <= file.last_seq and is_wanted(seq, category, event):
                     taken[index].append((time, event))
         first = rows[-1][0] + 1
     return [_piece(some) for some in taken]
@@ -102,8 +90,8 @@ def _piece(taken: Sequence[Row]) -> Piece:
     return Piece(len(taken), min(times), max(times), b",".join(events))
 
 
-def _wants_of(tx: Tx, part: Part) -> list[Want]:
-    return [Want(span) for span in spans_of(tx, part.trail) if _delivers_to(span, part.account, part.bucket, part.key)]
+def _wants_of(tx: Tx, file: LogFile) -> list[Want]:
+    return [Want(span) for span in spans_of(tx, file.trail) if _delivers_to(span, file.account, file.bucket, file.key)]
 
 
 def _sole(wants: list[Want], insight: bool) -> Span | None:

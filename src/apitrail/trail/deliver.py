@@ -17,7 +17,7 @@ from apitrail.objects.bucket import Bucket
 from apitrail.settings import Delivery
 from apitrail.store.database import Database, Tx
 from apitrail.telemetry import Metrics
-from apitrail.trail.contents import Part, Piece, pieces_of, pieces_together
+from apitrail.trail.contents import Piece, pieces_of, pieces_together
 from apitrail.trail.entrance import Check, lets_in
 from apitrail.trail.follow import Follower, Seal
 from apitrail.trail.logfile import CONTENT_ENCODING, CONTENT_TYPE, Gzip, compress, render
@@ -203,19 +203,13 @@ def groups_of(trails: list[list[LogFile]]) -> list[list[list[LogFile]]]:
 
 def pack_together(tx: Tx, files: list[LogFile], method: Gzip) -> dict[int, Packed]:
     """Return the bytes of several sealed log files by their ids, as pack gives them, after one reading of the journal."""
-    pieces = pieces_together(tx, [_part(file) for file in files])
+    pieces = pieces_together(tx, files)
     return {file.id: _packed(file, [piece], method) for file, piece in zip(files, pieces, strict=True)}
 
 
 def pack(tx: Tx, file: LogFile, method: Gzip) -> Packed:
     """Return the bytes of a sealed log file; the same content for the same file, whenever it is made."""
-    return _packed(file, pieces_of(tx, _part(file)), method)
-
-
-def _part(file: LogFile) -> Part:
-    return Part(
-        file.trail, file.account, file.region, file.bucket, file.key, file.first_seq, file.last_seq, bool(file.insight)
-    )
+    return _packed(file, pieces_of(tx, file), method)
 
 
 def _packed(file: LogFile, pieces: Iterable[Piece], method: Gzip) -> Packed:

@@ -74,7 +74,7 @@ def waiting_files(tx: Tx, limit: int) -> list[LogFile]:
         " FROM log_files WHERE state = 0) WHERE place <= ? ORDER BY id",
         (limit,),
     )
-    return [LogFile(*row[:-1], bool(row[-1])) for row in rows]
+    return [LogFile(*row)._replace(insight=bool(row[-1])) for row in rows]
 
 
 def mark(tx: Tx, file: LogFile, now: datetime, sha256: str, oldest: int, newest: int) -> None:

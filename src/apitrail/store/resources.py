@@ -7,7 +7,7 @@ listed in the order of their creation, and found by id or by the fields that the
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -24,6 +24,9 @@ ROWS_AT_ONCE = 50
 
 REMEMBERED_BYTES_MAX = 16 * 1024
 """Larger documents are read again whenever they are asked for."""
+
+SHARED_MAX = 2048
+"""Contents of documents that are decoded once for all who only read them."""
 
 Values = tuple[frozenset[Any], ...]
 """What a document is indexed by, in the order of its collection's indexes."""
@@ -187,9 +190,16 @@ class Documents:
         return [Entry(ord_, id_, decode_doc(doc)) for ord_, id_, doc in rows]
 
     def find(
-        self, field: str, value: Any, limit: int = -1, after: int = 0, *, newest_first: bool = False
+        self,
+        field: str,
+        value: Any,
+        limit: int = -1,
+        after: int = 0,
+        *,
+        newest_first: bool = False,
+        shared: bool = False,
     ) -> list[Entry]:
-        """Return the documents whose indexed field has the value, in order; limit -1: all."""
+        """Return the documents whose indexed field has the value, in order; limit -1: all. shared: they must not be changed."""
         where, order = _direction(after, newest_first)
         rows = self.tx.all(
             "SELECT r.ord, r.id, r.doc FROM resource_index i JOIN resources r ON r.ord = i.ord"
@@ -198,7 +208,8 @@ class Documents:
         )
         if limit == 1 and rows:
             self._note(*rows[0])
-        return [Entry(ord_, id_, decode_doc(doc)) for ord_, id_, doc in rows]
+        decode = decode_shared if shared else decode_doc
+        return [Entry(ord_, id_, decode(doc)) for ord_, id_, doc in rows]
 
     def count(self, field: str | None = None, value: Any = None) -> int:
         """Return how many documents there are, or how many have the value in an indexed field."""
@@ -220,10 +231,12 @@ class Documents:
         after: tuple[Any, int] | None = None,
         *,
         descending: bool = False,
+        shared: bool = False,
     ) -> list[Ranked]:
         """Return the documents with low <= value < high in an indexed field, ordered by value, then by creation.
 
-        descending: the other way round in both. after: value and ord of the last one seen. limit -1: all.
+        descending: the other way round in both. after: value and ord of the last one seen. limit -1: all. shared: the
+        documents must not be changed.
         """
         where, params = "i.value >= ? AND i.value < ?", [self.scope, field, low, high]
         if after is not None:
@@ -235,7 +248,8 @@ class Documents:
             f" WHERE i.scope = ? AND i.field = ? AND {where} ORDER BY {order} LIMIT ?",
             (*params, limit),
         )
-        return [Ranked(value, Entry(ord_, id_, decode_doc(doc))) for value, ord_, id_, doc in rows]
+        decode = decode_shared if shared else decode_doc
+        return [Ranked(value, Entry(ord_, id_, decode(doc))) for value, ord_, id_, doc in rows]
 
     def count_between(self, field: str, low: Any, high: Any, limit: int = -1) -> int:
         """Return how many documents have low <= value < high in an indexed field; stops counting at limit."""
@@ -274,6 +288,13 @@ class Documents:
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]
             self.tx.run(_insert(len(part)), [value for row in part for value in row])
+
+
+@lru_cache(SHARED_MAX)
+def decode_shared(body: bytes) -> Doc:
+    """Return the document of this content: the same object for whoever asks, so nobody may change it."""
+    doc: Doc = decode_doc(body)
+    return doc
 
 
 @cache

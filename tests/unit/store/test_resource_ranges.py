@@ -50,3 +50,12 @@ def test_counting_a_range_stops_at_the_limit(scores: Documents) -> None:
     assert scores.count_between("Score", 2, 6) == 4
     assert scores.count_between("Score", 2, 6, 3) == 3
     assert scores.count_between("Score", 6, 9) == 0
+
+
+def test_documents_that_are_shared_are_decoded_once_and_again_when_they_change(scores: Documents) -> None:
+    first, again = (scores.find("Score", 9, shared=True)[0].doc for _ in range(2))
+    assert first is again and first == {"Name": "d", "Score": 9}
+    assert scores.between("Score", 9, 10, shared=True)[0].entry.doc is first
+    scores.put("d", {"Name": "other", "Score": 9})
+    assert scores.find("Score", 9, shared=True)[0].doc["Name"] == "other"
+    assert scores.find("Score", 9)[0].doc is not scores.find("Score", 9)[0].doc

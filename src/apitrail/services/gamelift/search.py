@@ -128,7 +128,7 @@ def _by_creation(
 def _listed(documents: Documents, where: tuple[str, str], ord_: int) -> Iterator[Found]:
     """Yield the sessions with an indexed value behind a number, in the order of creation."""
     count = BATCH_FIRST
-    while rows := documents.find(*where, count, ord_):
+    while rows := documents.find(*where, count, ord_, shared=True):
         for row in rows:
             yield [None, row.ord], row.doc
         if len(rows) < count:
@@ -146,7 +146,7 @@ def _ranked(documents: Documents, search: Search, sort: Sort, prefix: str, after
     """Yield the sessions of an index in its order."""
     low, high = _span(search, sort.operand, prefix)
     behind, count = (None if after is None else (prefix + after[0], after[1])), BATCH_FIRST
-    while rows := documents.between("rank", low, high, count, behind, descending=sort.descending):
+    while rows := documents.between("rank", low, high, count, behind, descending=sort.descending, shared=True):
         for row in rows:
             yield [row.value.removeprefix(prefix), row.entry.ord], row.entry.doc
         if len(rows) < count:
@@ -175,7 +175,9 @@ def _without_value(documents: Documents, search: Search, sort: Sort, after: Posi
 
 def _sorted(documents: Documents, sort: Sort, equal: Sequence[str], after: Position | None) -> Iterator[Found]:
     """Yield the sessions with one of some indexed values, few as they are, in the order of the search."""
-    found = sorted(chain.from_iterable(documents.find("rank", value) for value in equal), key=lambda entry: entry.ord)
+    found = sorted(
+        chain.from_iterable(documents.find("rank", value, shared=True) for value in equal), key=lambda entry: entry.ord
+    )
     placed = [(_place(sort.operand, entry), entry.doc) for entry in found]
     ranked = [item for item in placed if item[0][0] is not None]
     ranked.sort(key=lambda item: item[0], reverse=sort.descending)

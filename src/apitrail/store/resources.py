@@ -22,7 +22,7 @@ decode_doc: Callable[[bytes], Any] = msgspec.msgpack.Decoder().decode
 ROWS_AT_ONCE = 50
 """Index rows written by one statement."""
 
-REMEMBERED_BYTES_MAX = 16 * 1024
+REMEMBERED_BYTES_MAX = 4 * 1024
 """Larger documents are read again whenever they are asked for."""
 
 SHARED_MAX = 2048

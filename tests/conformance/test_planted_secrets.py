@@ -69,6 +69,8 @@ class Search:
         """Keep the secrets and the error of an answer."""
         service = operation.service_model.service_name
         self.world.learn(reply.result)
+        for texts in self.world.known.values():  # game data that is answered must not come back as what is no secret
+            texts[:] = [text for text in texts if MARK not in text]
         for secret in secrets_in(service, operation.output_shape, reply.result):
             for part in parts_of(secret):
                 self.answered.setdefault(part, operation.name)

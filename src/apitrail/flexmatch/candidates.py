@@ -51,7 +51,7 @@ class Candidates:
         while self.at(len(self._known)) is not None:
             pass
         middle = anchor.value
-        near = sorted(self._known, key=lambda waiting: (abs(waiting.value - middle), waiting.order))
+        near = sorted(self._known, key=lambda waiting: (abs((waiting.value or 0.0) - middle), waiting.order))
         return Candidates(iter(near))
 
     def _count(self) -> None:

@@ -43,7 +43,7 @@ class Finder:
         match = Match(self._plans, self.locations, anchor, self._open_slots)
         mask = EVERYWHERE if places == [EVERYWHERE] else sum(1 << bit for bit in places)
         allowed = _is_here if anchor.is_backfill else _is_due
-        width = self._plans.width(anchor.level)
+        width = self._width(anchor)
 
         def row(share: float = 1.0) -> Candidates:
             return candidates(shelf, anchor, width * share, mask, allowed, self._arrange)
@@ -61,7 +61,7 @@ class Finder:
         Near the anchor; in the order of candidates; with teams made alike; those nearest to the anchor first.
         """
         total, slot = effort.left, self._plans.balanced_slot
-        has_window = self._plans.width(match.anchor.level) < INFINITE
+        has_window = self._width(match.anchor) < INFINITE
         if has_window and self._arrange is None:
             effort.left = min(total, NEAR_TRY)
             if Search(match, row(NEAR_SHARE), effort, single=single).run() or effort.late:
@@ -79,6 +79,10 @@ class Finder:
             return False
         return Search(match, found.nearest_first(match.anchor) if has_window else found, effort, single=single).run()
 
+    def _width(self, anchor: Waiting) -> float:
+        """Return how far others may be from an anchor's value; anywhere from one that has none: a session without players."""
+        return INFINITE if anchor.value is None else self._plans.width(anchor.level)
+
     def _places(self, anchor: Waiting, shelf: Shelf) -> list[int]:
         """Return the locations, as bits, where enough players may be for a match, the best one first."""
         plans = self._plans
@@ -87,7 +91,7 @@ class Finder:
             return []
         least = min(plans.plans[level].level.players_min for level in reachable)
         least = max(least - anchor.count, 1) if anchor.is_backfill else least
-        counted = shelf.places(anchor, plans.width(anchor.level), anchor.wide)
+        counted = shelf.places(anchor, self._width(anchor), anchor.wide)
         enough = [(count, bit) for count, bit in counted if count >= least]
         if plans.rules.algorithm.batching == "fastestRegion":
             return [bit for _, bit in sorted(enough, key=lambda pair: (self._latency(anchor, pair[1]), pair[1]))]

@@ -3,6 +3,7 @@
 They are read in pieces, since a file's events as objects of their own need as much memory again as its content.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -71,10 +72,12 @@ def pieces_together(tx: Tx, files: Sequence[LogFile]) -> list[Piece]:
         is_wanted = _wanted(_wants_of(tx, file), file.insight)
         takers.setdefault((file.account, file.region, file.insight), []).append((index, file, is_wanted))
     taken: list[list[Row]] = [[] for _ in files]
+    accounts = json.dumps(sorted({file.account for file in files}))
     first, last = min(file.first_seq for file in files), max(file.last_seq for file in files)
     while rows := tx.all(
-        "SELECT seq, account, region, category, time, event FROM journal WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
-        (first, last, PIECE_ROWS),
+        "SELECT seq, account, region, category, time, event FROM journal WHERE seq >= ? AND seq <= ?"
+        " AND account IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+        (first, last, accounts, PIECE_ROWS),
     ):
         for seq, account, region, category, time, event in rows:
             for index, file, is_wanted in takers.get((account, region, category >= journal.INSIGHT), ()):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any, ClassVar
@@ -47,6 +48,7 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
             env={**self.environ, **environ},
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a background job is started without it
         )
 
     def __call__(self, *words: str, code: int = 0, **environ: str) -> str:

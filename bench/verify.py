@@ -83,7 +83,7 @@ def b2(rounds: int) -> list[Row]:
         words = (*PRODUCT, "verify", "--start", utc_text(START), "--end", utc_text(END), "--jobs", JOBS)
         here = (*words, "--data", server.data, "--archive", month.folder)
         ours, loop = [], []
-        run(here, env)  # the AWS CLI has just read every object through the server; now the folder's own files are warm, too
+        run(here, env)  # a warm-up: what the AWS CLI read came through the server
         for _ in range(rounds):
             ours.append(run(here, env))
             loop.append(bare_loop(month.folder / "AWSLogs"))

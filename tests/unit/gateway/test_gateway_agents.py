@@ -43,6 +43,17 @@ def fleet_id(stage: Stage) -> str:
     return anywhere_compute(stage)
 
 
+def alter_fleet(stage: Stage, fleet_id: str, **members: str) -> None:
+    """Change members of a fleet's document."""
+
+    def change(ctx: Context) -> None:
+        fleet = FLEETS(ctx).get(fleet_id)
+        assert fleet is not None
+        FLEETS(ctx).put(fleet_id, fleet | members)
+
+    stage.change(change)
+
+
 def refused(stage: Stage, query: dict[str, str], path: bytes = b"/agent") -> tuple[int, str]:
     """Return status and text of a handshake that fails."""
     with pytest.raises(Refused) as found:
@@ -118,12 +129,7 @@ def test_an_agent_signs_its_own_parameters(tmp_path: Path) -> None:
 def test_a_fleet_that_is_not_an_anywhere_fleet_has_no_agent_and_its_log_says_why(stage: Stage, fleet_id: str) -> None:
     query = agent_url_of(stage, fleet_id)
 
-    def change(ctx: Context) -> None:
-        fleet = FLEETS(ctx).get(fleet_id)
-        assert fleet is not None
-        FLEETS(ctx).put(fleet_id, fleet | {"ComputeType": "EC2"})
-
-    stage.change(change)
+    alter_fleet(stage, fleet_id, ComputeType="EC2")
     status, text = refused(stage, query)
     assert (status, text) == (403, f"Fleet {fleet_id} is not an Anywhere fleet; its instances have no agent here.")
     newest = stage.call("DescribeFleetEvents", FleetId=fleet_id)["Events"][0]
@@ -147,12 +153,7 @@ def test_requests_that_are_not_an_agents_are_refused(stage: Stage, fleet_id: str
 def test_a_fleet_that_is_not_active_is_not_ready(stage: Stage, fleet_id: str) -> None:
     watcher = agent(stage, fleet_id)
 
-    def change(ctx: Context) -> None:
-        fleet = FLEETS(ctx).get(fleet_id)
-        assert fleet is not None
-        FLEETS(ctx).put(fleet_id, fleet | {"Status": "DELETING"})
-
-    stage.change(change)
+    alter_fleet(stage, fleet_id, Status="DELETING")
     said = watcher.ask("DescribeRuntimeConfiguration")
     assert (said["StatusCode"], said["ErrorMessage"]) == (
         412,

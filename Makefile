@@ -39,6 +39,7 @@ soak: $(STAMP) $(JS)
 	cd tests/property && ../../$(BIN)/python -m fuzz --megabytes 200
 
 bench: $(STAMP)
+	$(BIN)/python -m compileall -q src
 	$(BIN)/python -m bench
 
 docs: $(STAMP)

@@ -1,5 +1,6 @@
 """`apitrail verify`: proves digest files and log files, on a server, in a bucket or in a copy, in the words of the AWS CLI."""
 
+import gc
 import os
 from dataclasses import replace
 from datetime import datetime
@@ -118,6 +119,7 @@ def _run(
     junit: Path | None,
     jobs: int,
 ) -> int:
+    gc.freeze()  # what is loaded stays: collections, also those of worker processes, need not look at it
     report = make_report(invocation, heading)
     suite = JunitReport(invocation.clock.now()) if junit else None
     progress = Progress(invocation)

@@ -6,6 +6,7 @@ Source: CloudTrail User Guide, digest file structure; custom implementations of 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -90,14 +91,20 @@ def parse_digest_key(key: str) -> DigestName | None:
     found = _NAME.fullmatch(key.rpartition("/")[2])
     if found is None:
         return None
-    stamp = found["stamp"]
     try:
-        day = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8])
-        at = datetime(*day, int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15]), tzinfo=UTC)
+        at = _epoch(found["stamp"])
     except ValueError:
         return None
     series = Series(found["account"], found["region"], found["trail"], found["home"])
-    return DigestName(series, int(at.timestamp()), found["backfill"] is not None)
+    return DigestName(series, at, found["backfill"] is not None)
+
+
+@lru_cache(maxsize=4096)
+def _epoch(stamp: str) -> int:
+    """Return `20260304T091502Z` in epoch seconds. Raises: ValueError."""
+    day = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8])
+    at = datetime(*day, int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15]), tzinfo=UTC)
+    return int(at.timestamp())
 
 
 def render_digest(

@@ -6,13 +6,13 @@ AWS are read as well as ours. Memory does not grow with the archive: what must b
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice, zip_longest
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, Never
 
 from apitrail.trail.digest import Series, Window, parse_digest_key, utc_text
-from apitrail.trail.verify_ahead import Ahead, chains_of
+from apitrail.trail.verify_ahead import PLACES, Ahead, chains_of
 from apitrail.trail.verify_archive import ARCHIVED, TOP, Archive, Entry, relative
 from apitrail.trail.verify_chain import (
     ANOTHER,
@@ -103,8 +103,9 @@ class Verifier:
         """Yield what is found, account by account and region by region, each from the newest digest back."""
         proofs: list[Proof] = []
         scopes = find_scopes(self._archive, self._request)
-        for scope, following in zip_longest(scopes, scopes[1:]):
-            yield from map(self._count, self._scope(scope, following, proofs))
+        for at, scope in enumerate(scopes, 1):
+            yield from map(self._count, self._scope(scope, scopes[at : at + PLACES], proofs))
+            self._ahead.forget(scope)
             self._ledger.save()
         tails = {key for proof in proofs for key in proof.tails.values()}
         followed = {relative(before) for proof in proofs for _, before in proof.moved}
@@ -118,13 +119,13 @@ class Verifier:
 
     # One account and region -----------------------------------------------------------------------------------
 
-    def _scope(self, scope: Scope, following: Scope | None, reported: list[Proof]) -> Iterator[Finding]:
+    def _scope(self, scope: Scope, following: Sequence[Scope], reported: list[Proof]) -> Iterator[Finding]:
         """Yield what is wrong with files; what chains prove is added to reported, since a gap may be explained elsewhere.
 
-        following: the place that is verified next.
+        following: the places that are verified next.
         """
         self._ledger.see(chain(self._ahead.entries(scope), *map(self._log_entries, scope.logs)))
-        chains = chains_of(self._ledger.seen(scope.digests), scope.account)
+        chains = self._ahead.chains(scope) or chains_of(self._ledger.seen(scope.digests), scope.account)
         self._total += sum(len(keys) for kinds in chains.values() for keys in kinds.values())
         proofs = []
         for series in sorted(chains):
@@ -132,15 +133,12 @@ class Verifier:
             proof = Proof(series, scope)
             proofs.append(proof)
             for is_backfill in (False, True):
-                judged, newer = self._judge_chain(series, chains[series][is_backfill])
+                judged, newer = self._judge_chain(scope, series, chains[series][is_backfill])
                 proof.newer += newer
                 proof.take(judged, is_backfill)
                 self._trust(judged)
-                if following is not None and not self._ledger.lasts:
-                    self._ahead.begin(following)
-                    following = None
                 if wanted:
-                    yield from self._report(scope, series, is_backfill, judged)
+                    yield from self._report(scope, series, is_backfill, judged, following)
         mine = [proof for proof in proofs if self._request.wants(proof.series)]
         reported += mine
         self._note_newest(scope, [pair for proof in mine for pair in chains[proof.series][False]])
@@ -156,11 +154,13 @@ class Verifier:
             self._total += 1
             yield entry
 
-    def _judge_chain(self, series: Series, digests: list[tuple[int, str]]) -> tuple[list[Judged], list[str]]:
+    def _judge_chain(
+        self, scope: Scope, series: Series, digests: list[tuple[int, str]]
+    ) -> tuple[list[Judged], list[str]]:
         """Read and judge the digests that the range needs; return them with the keys of newer ones."""
         start = self._request.start or 0
         chosen, newer = select(digests, start, self._request.end)
-        self._read([*chosen, *newer[:1]])
+        self._read(scope, [*chosen, *newer[:1]])
         after = self._ledger.digest(newer[0]) if newer else None
         known = frozenset(key for _, key in digests)
 
@@ -169,9 +169,9 @@ class Verifier:
         following = expected_of(after) if after is not None and trusted else None
         return walk(chosen, known, self._ledger.digest, self._judge, start, following, plain=plain), newer
 
-    def _read(self, keys: Iterable[str]) -> None:
+    def _read(self, scope: Scope, keys: Iterable[str]) -> None:
         """Read digests into the ledger, unless they were proved before and have not changed."""
-        for results in self._ahead.read(self._ledger.unread(keys)):
+        for results in self._ahead.read(scope, self._ledger.unread(keys)):
             self._ledger.put_digests(results)
             self._step(len(results))
 
@@ -212,15 +212,26 @@ class Verifier:
 
     # Digests and their log files ------------------------------------------------------------------------------
 
-    def _report(self, scope: Scope, series: Series, is_backfill: bool, judged: list[Judged]) -> Iterator[Finding]:
+    def _report(
+        self, scope: Scope, series: Series, is_backfill: bool, judged: list[Judged], following: Sequence[Scope]
+    ) -> Iterator[Finding]:
         names = (series.trail, f"arn:aws:cloudtrail:{series.home}:{series.account}:trail/{series.trail}")
-        tasks = ((group, _work_of(group, names)) for group in self._groups(judged, series, is_backfill))
-        for group, result in self._workers.map(check_files, tasks):
+        groups = ((group, _work_of(group, names)) for group in self._groups(judged, series, is_backfill))
+        for group, result in self._workers.map(check_files, chain(groups, self._look_ahead(following))):
             checked = iter(result or ())
             for batch in group:
                 if batch.is_start:
                     yield self._digest_finding(scope, batch)
                 yield from self._log_findings(scope, batch, checked)
+
+    def _look_ahead(self, following: Sequence[Scope]) -> Iterator[Never]:
+        """Let workers read digests of the next places, after what they were given before; yields nothing.
+
+        With a lasting ledger it is known only in their turn which ones are needed.
+        """
+        if not self._ledger.lasts:
+            self._ahead.begin(following)
+        yield from ()
 
     def _groups(self, judged: list[Judged], series: Series, is_backfill: bool) -> Iterator[list[Batch]]:
         """Yield batches in groups that are worth a worker's while; one in whose files ends of logging are looked for is alone."""
@@ -338,10 +349,10 @@ class Verifier:
     def _note_newest(self, scope: Scope, digests: list[tuple[int, str]]) -> None:
         """Remember a region's newest digest, whichever account's it is."""
         if digests:
-            end, key = max(digests)
-            digest, modified = self._ledger.digest(key), max(self._ledger.modified(key) for _, key in digests)
+            modified, (end, key) = self._ledger.modified(scope.digests), max(digests)
+            digest, last = self._ledger.digest(key), max(modified[key] for _, key in digests)
             period = digest.end_at - digest.start_at if digest and digest.end_at else PERIOD_S
-            found = Newest(end, period, modified)
+            found = Newest(end, period, last)
             self._newest[scope.region] = max(found, self._newest.get(scope.region, found))
 
     def _missing(self) -> Iterator[Finding]:
@@ -412,7 +423,7 @@ class Verifier:
             for key in proof.newer:
                 if not pending:
                     return
-                self._read([key])
+                self._read(scope, [key])
                 digest = self._ledger.digest(key)
                 if digest is not None and not self._judge(digest, None):
                     self._ledger.trust([key])

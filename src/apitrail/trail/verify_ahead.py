@@ -5,6 +5,7 @@ An archive of many accounts and regions has few digests in each; without it, wor
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from apitrail.trail.digest import Series, parse_digest_key
 from apitrail.trail.verify_archive import Archive, Entry
@@ -15,6 +16,8 @@ from apitrail.trail.verify_read import read_digests
 from apitrail.trail.verify_types import Request, Scope
 
 CHUNK = 96
+PLACES = 2
+"""How many places to be ahead: with one, workers would wait while the verifier judges the digests of the next."""
 DIGESTS_MAX = 4000
 """Larger places are not read ahead: what is read is kept in memory until it is asked for."""
 
@@ -24,6 +27,14 @@ Chains = dict[Series, dict[bool, list[tuple[int, str]]]]
 Read = list[tuple[Digest, list[Log]]]
 
 
+class _Begun(NamedTuple):
+    """What was listed of a place, and asked for already. parts: what waits for digests, by their keys."""
+
+    entries: list[Entry]
+    chains: Chains
+    parts: dict[tuple[str, ...], Callable[[], Read]]
+
+
 class Ahead:
     """What was listed and asked for before its turn. workers: those of the verifier."""
 
@@ -31,38 +42,53 @@ class Ahead:
         self._archive = archive
         self._request = request
         self._workers = workers
-        self._scope: Scope | None = None
-        self._listed: list[Entry] = []
-        self._following: dict[tuple[str, ...], Callable[[], Read]] = {}
-        self._begun: dict[tuple[str, ...], Callable[[], Read]] = {}
+        self._begun: dict[Scope, _Begun | None] = {}
 
-    def begin(self, scope: Scope) -> None:
-        """List the digests of the next place and let workers, if they run, read those that will be needed."""
-        if not self._workers.are_running:
-            return
+    def begin(self, scopes: Iterable[Scope]) -> None:
+        """List the digests of places to come and let workers, if they run, read those that will be needed."""
+        for scope in scopes if self._workers.are_running else ():
+            if scope not in self._begun:
+                self._begun[scope] = self._begin(scope)
+
+    def _begin(self, scope: Scope) -> _Begun | None:
         entries = list(islice(self._archive.entries(scope.digests), DIGESTS_MAX + 1))
         if len(entries) > DIGESTS_MAX:
-            return
-        self._scope, self._listed = scope, entries
-        for chain in chains_of((entry.key for entry in entries), scope.account).values():
+            return None
+        begun = _Begun(entries, chains_of((entry.key for entry in entries), scope.account), {})
+        for chain in begun.chains.values():
             for digests in chain.values():
                 chosen, newer = select(digests, self._request.start or 0, self._request.end)
                 for keys in chunks([*chosen, *newer[:1]]):
-                    self._following[keys] = self._workers.begin(read_digests, keys)
+                    begun.parts[keys] = self._workers.begin(read_digests, keys)
+        return begun
 
     def entries(self, scope: Scope) -> Iterable[Entry]:
-        """Return the listing of a place's digests, whose turn it is now."""
-        self._begun, self._following = self._following, {}
-        return self._listed if scope == self._scope else self._archive.entries(scope.digests)
+        """Return the listing of a place's digests."""
+        begun = self._begun.get(scope)
+        return self._archive.entries(scope.digests) if begun is None else begun.entries
 
-    def read(self, keys: Iterable[str]) -> Iterator[Read]:
-        """Yield digests in their order, a chunk at a time; those asked for already are waited for."""
-        for _, results in self._workers.map(read_digests, ((None, self._task(some)) for some in chunks(keys))):
+    def chains(self, scope: Scope) -> Chains | None:
+        """Return the chains of a place that was listed before its turn, None of another one."""
+        begun = self._begun.get(scope)
+        return None if begun is None else begun.chains
+
+    def forget(self, scope: Scope) -> None:
+        """Drop what was kept of a place whose turn is over."""
+        self._begun.pop(scope, None)
+
+    def read(self, scope: Scope, keys: Iterable[str]) -> Iterator[Read]:
+        """Yield digests of a place in their order, a chunk at a time; those asked for already are waited for."""
+        begun = self._begun.get(scope)
+        parts = {} if begun is None else begun.parts
+        for _, results in self._workers.map(read_digests, ((None, _task(some, parts)) for some in chunks(keys))):
             yield results or []
 
-    def _task(self, keys: tuple[str, ...]) -> tuple[tuple[str, ...]] | Callable[[], Read]:
-        begun = self._begun.pop(keys, None)
-        return (keys,) if begun is None else begun
+
+def _task(
+    keys: tuple[str, ...], parts: dict[tuple[str, ...], Callable[[], Read]]
+) -> tuple[tuple[str, ...]] | Callable[[], Read]:
+    begun = parts.pop(keys, None)
+    return (keys,) if begun is None else begun
 
 
 def chains_of(keys: Iterable[str], account: str) -> Chains:

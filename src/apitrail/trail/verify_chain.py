@@ -88,9 +88,9 @@ def walk(
             if digest is None:
                 break
             problem = judge(digest, expected)
-            found.append(_judged(digest, problem, is_tail))
+            found.append(judged := _judged(digest, problem, is_tail))
             blind = bool(problem) and not (plain and digest.end_text)
-            if blind or not digest.previous_key or digest.start_at <= start or _elsewhere(digest):
+            if blind or not digest.previous_key or digest.start_at <= start or judged.before:
                 break
             key, is_tail = relative(digest.previous_key), False
             expected = expected_of(digest)

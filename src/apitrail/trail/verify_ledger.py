@@ -14,14 +14,15 @@ from apitrail.trail.verify_files import Checked, Digest, Log
 VERSION = 2
 CACHE_KIB = 16_000
 BATCH = 1000
+RECENT_MAX = 2000
+"""Digests that are kept in memory before they are written: each is asked for soon after it was read, and seldom again."""
 LAST = "\U0010ffff"
 TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, mark TEXT NOT NULL, proved INTEGER NOT NULL DEFAULT 0,
   problem TEXT, sha256 TEXT, bucket TEXT, object TEXT, fingerprint TEXT, start_at INTEGER, end_at INTEGER, end_text TEXT,
   previous_bucket TEXT, previous_key TEXT, previous_sha256 TEXT, previous_signature TEXT, signature TEXT, generated TEXT,
-  log_count INTEGER, refusal TEXT)
-  WITHOUT ROWID;
+  log_count INTEGER, refusal TEXT);
 CREATE TABLE IF NOT EXISTS listed (digest TEXT NOT NULL, place INTEGER NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL,
   sha256 TEXT NOT NULL, proved TEXT NOT NULL DEFAULT '', PRIMARY KEY (digest, place)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS listed_by_key ON listed (key);
@@ -57,6 +58,7 @@ class Ledger:
         except sqlite3.Error as error:
             raise LedgerError(f"cannot use the state file: {error}") from error
         self._db.execute("BEGIN")
+        self._recent: dict[str, Digest] = {}
 
     def _own(self, archive: str) -> None:
         for name, value in (("version", str(VERSION)), ("archive", archive)):
@@ -67,18 +69,26 @@ class Ledger:
 
     def save(self) -> None:
         """Make what was learned last."""
+        self._write_recent()
         self._db.execute("COMMIT")
         self._db.execute("BEGIN")
 
     def close(self) -> None:
         """Make what was learned last, and close the file."""
+        self._write_recent()
         self._db.execute("COMMIT")
         self._db.close()
 
     # What the archive lists ---------------------------------------------------------------------------------
 
     def see(self, entries: Iterable[Entry]) -> None:
-        """Keep a listing in place of the last one."""
+        """Keep a listing in place of the last one; what was read of its digests stays only in a ledger that lasts."""
+        if self.lasts:
+            self._write_recent()
+        else:
+            self._recent.clear()
+            self._db.execute("DELETE FROM digests")
+            self._db.execute("DELETE FROM listed")
         self._db.execute("DELETE FROM seen")
         self._db.execute("DELETE FROM judged")
         self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", entries)
@@ -93,10 +103,10 @@ class Ledger:
         row = self._db.execute("SELECT mark FROM seen WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
-    def modified(self, key: str) -> float:
-        """Return when a seen file was modified."""
-        row = self._db.execute("SELECT modified FROM seen WHERE key = ?", (key,)).fetchone()
-        return float(row[0]) if row else 0.0
+    def modified(self, prefix: str) -> dict[str, float]:
+        """Return when the seen files below a prefix were modified."""
+        sql = "SELECT key, modified FROM seen WHERE key >= ? AND key < ?"
+        return dict(self._db.execute(sql, (prefix, prefix + LAST)).fetchall())
 
     # Digests ------------------------------------------------------------------------------------------------
 
@@ -106,14 +116,20 @@ class Ledger:
 
     def put_digests(self, read: Iterable[tuple[Digest, list[Log]]]) -> None:
         """Keep digests that were read, with what they list; log files proved before stay proved while their hash is the same."""
-        digests, listed = [], []
+        listed = []
         for digest, logs in read:
             known = self._forget(digest.key) if self.lasts else {}
-            digests.append((digest.key, digest.refusal == "" and not digest.problem, *digest))
+            self._recent[digest.key] = digest
             for place, log in enumerate(logs):
                 listed.append((digest.key, place, *log, known.get((log.key, log.sha256), "")))
-        self._db.executemany(PUT_DIGEST, digests)
         self._db.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?)", listed)
+        if len(self._recent) > RECENT_MAX:
+            self._write_recent()
+
+    def _write_recent(self) -> None:
+        rows = ((one.key, one.refusal == "" and not one.problem, *one) for one in self._recent.values())
+        self._db.executemany(PUT_DIGEST, rows)
+        self._recent.clear()
 
     def _forget(self, key: str) -> dict[tuple[str, str], str]:
         """Forget what a digest listed; return with what mark each log file was proved, by key and hash."""
@@ -123,11 +139,14 @@ class Ledger:
 
     def digest(self, key: str) -> Digest | None:
         """Return a digest that was read."""
+        if (recent := self._recent.get(key)) is not None:
+            return recent
         row = self._db.execute(f"SELECT {DIGEST_COLUMNS} FROM digests WHERE key = ?", (key,)).fetchone()
         return Digest(*row) if row else None
 
     def prove_digest(self, key: str, signature: str) -> None:
         """Say that a digest's signature, which does not stand with it, is right."""
+        self._write_recent()
         self._db.execute("UPDATE digests SET proved = 1, signature = ? WHERE key = ?", (signature, key))
 
     def trust(self, keys: Iterable[str]) -> None:
@@ -136,6 +155,7 @@ class Ledger:
 
     def is_proved(self, key: str) -> bool:
         """Return whether a digest was proved, in this run or an earlier one, and has not changed since."""
+        self._write_recent()
         return self._db.execute(IS_PROVED, (key,)).fetchone() is not None
 
     # Log files ----------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ RANK_ID_BITS = 30
 RANK_TIME_MAX = (1 << 63 - RANK_ID_BITS) - 1
 
 
-class Identity(Struct, gc=False):
+class Identity(Struct, gc=False, frozen=True):
     """What look-up needs of userIdentity."""
 
     type: str = ""
@@ -47,7 +47,7 @@ class Identity(Struct, gc=False):
     accessKeyId: str | None = None
 
 
-class Resource(Struct, gc=False):
+class Resource(Struct, gc=False, frozen=True):
     """An item of resources[]."""
 
     type: str | None = None
@@ -109,27 +109,49 @@ def attributes_of(event: Headline) -> list[Attribute]:
     found: list[tuple[str, str | None]] = [("EventId", event.eventID)]
     if event.insightDetails is not None:
         found += ("EventName", event.insightDetails.eventName), ("EventSource", event.insightDetails.eventSource)
-        return [(key, value) for key, value in found if value]
-    identity = event.userIdentity or Identity()
-    found += (
-        ("EventName", event.eventName),
-        ("EventSource", event.eventSource),
-        ("ReadOnly", read_only_of(event)),
-        ("Username", username_of(identity)),
-        ("AccessKeyId", identity.accessKeyId),
-    )
-    for kind, name in _resource_names(event):
+        return _known(found)
+    of_call = call_attributes(event.eventName, event.eventSource, event.readOnly, event.userIdentity)
+    of_resources = [pair for item in event.resources or () for pair in resource_attributes(item)]
+    return [*_known(found), *of_call, *of_resources]
+
+
+def call_attributes(
+    name: str | None, source: str | None, read_only: bool | None, identity: Identity | None
+) -> list[Attribute]:
+    """Return the attributes that many calls have in common: which operation, and whose."""
+    identity = identity or Identity()
+    said = read_only_text(name, source, read_only)
+    found = [("EventName", name), ("EventSource", source), ("ReadOnly", said), ("Username", username_of(identity))]
+    return _known([*found, ("AccessKeyId", identity.accessKeyId)])
+
+
+def resource_attributes(item: Resource) -> list[Attribute]:
+    """Return the attributes that a resource adds; one may stand there twice."""
+    found: list[tuple[str, str | None]] = []
+    for kind, name in _names_of(item):
         found.append(("ResourceName", name))
         if kind:
-            found += ("ResourceType", kind), ("ResourceType", kind.rpartition("::")[2])
-    return [(key, value) for key, value in found if value]
+            found += ("ResourceType", kind), ("ResourceType", last_part("ResourceType", kind))
+    return _known(found)
 
 
-def read_only_of(event: Headline) -> str:
+def last_part(key: str, value: str) -> str:
+    """Return the part of a resource's name or type by which it is found as well: `fleet-1`, `Fleet`; the value if it has none."""
+    if key == "ResourceType":
+        return value.rpartition("::")[2] or value
+    if key == "ResourceName":
+        return value.rpartition("/" if "/" in value else ":")[2] or value
+    return value
+
+
+def _known(pairs: list[tuple[str, str | None]]) -> list[Attribute]:
+    return [(key, value) for key, value in pairs if value]
+
+
+def read_only_text(name: str | None, source: str | None, read_only: bool | None) -> str:
     """Return ReadOnly as text; by the rule for the operation's name where the record does not say it."""
-    read_only = event.readOnly
     if read_only is None:
-        read_only = is_read_only(event.eventName or "", event.eventSource or "")
+        read_only = is_read_only(name or "", source or "")
     return "true" if read_only else "false"
 
 
@@ -156,26 +178,25 @@ def shown_event(event: Headline, time: int, text: bytes) -> dict[str, Any]:
     shown = {
         "EventId": event.eventID,
         "EventName": insight.eventName if insight else event.eventName,
-        "ReadOnly": None if insight else read_only_of(event),
+        "ReadOnly": None if insight else read_only_text(event.eventName, event.eventSource, event.readOnly),
         "AccessKeyId": identity.accessKeyId or None,
         "EventTime": datetime.fromtimestamp(time, UTC),
         "EventSource": insight.eventSource if insight else event.eventSource,
         "Username": username_of(identity),
         "Resources": [
             {"ResourceType": kind, "ResourceName": name} if kind else {"ResourceName": name}
-            for kind, name in _resource_names(event)
+            for item in event.resources or ()
+            for kind, name in _names_of(item)
         ],
         "CloudTrailEvent": text.decode(),
     }
     return {member: value for member, value in shown.items() if value is not None}
 
 
-def _resource_names(event: Headline) -> Iterator[tuple[str, str]]:
-    """Yield (type or "", name) of every resource: its ARN, then the last part of the ARN where that is a name."""
-    for item in event.resources or ():
-        arn, kind = item.ARN or item.ARNPrefix, item.type or ""
-        if arn:
-            yield kind, arn
-            name = arn.rpartition("/" if "/" in arn else ":")[2]
-            if name and name != arn:
-                yield kind, name
+def _names_of(item: Resource) -> Iterator[tuple[str, str]]:
+    """Yield (type or "", name) of a resource: its ARN, then the last part of the ARN where that is a name."""
+    arn, kind = item.ARN or item.ARNPrefix, item.type or ""
+    if arn:
+        yield kind, arn
+        if (name := last_part("ResourceName", arn)) != arn:
+            yield kind, name

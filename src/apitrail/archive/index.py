@@ -2,9 +2,10 @@
 
 Each event stands in one clustered tree once per attribute value, as (segment, term, rank, seq), so that "newest first by
 this attribute" is one descent and a walk per segment. A segment is a stretch of the journal, small enough that filling it
-happens in memory, and is dropped as a whole. A term is a 64-bit hash of account, region, category, key and value; look-up
-checks the events themselves, so a collision costs a row of a page and never shows a wrong event. Everything here can be
-made again from the journal: the file may be deleted while the server is down, and is made anew when it does not fit.
+happens in memory, and is dropped as a whole. A term is a 64-bit hash of account, region, category, key and value, of a
+resource's name or type only the last part. Look-up checks the events themselves: a collision, or another resource whose name
+ends in the same, costs a row of a page and never shows a wrong event. Everything here can be made again from the journal: the
+file may be deleted while the server is down, and is made anew when it does not fit.
 """
 
 import asyncio
@@ -19,12 +20,23 @@ from pathlib import Path
 from threading import Lock, local
 from typing import NamedTuple
 
-from apitrail.archive.attributes import Attribute, attributes_of, rank_of, read_headline
+from apitrail.archive.attributes import (
+    Attribute,
+    Headline,
+    Identity,
+    Resource,
+    attributes_of,
+    call_attributes,
+    last_part,
+    rank_of,
+    read_headline,
+    resource_attributes,
+)
 from apitrail.store import journal
 from apitrail.store.database import Database, Tx
 from apitrail.store.journal import JournalRow
 
-VERSION = 1
+VERSION = 2
 FOLLOWER = "index"
 SEGMENT_BITS = 16
 SEGMENTS_SEARCHED_MAX = 8
@@ -165,8 +177,7 @@ class EventIndex:
             event = read_headline(row.event) if row.category in INDEXED_CATEGORIES else None
             if event is not None:
                 segment, rank = row.seq >> SEGMENT_BITS, rank_of(row.time, event.eventID)
-                place = Place(row.account, row.region, row.category)
-                terms = terms_of(place, (ALL_EVENTS, *attributes_of(event)))
+                terms = terms_of_event(Place(row.account, row.region, row.category), event)
                 postings += [(segment, term, rank, row.seq) for term in terms]
                 ranks.setdefault(segment, []).append(rank)
         postings.sort()
@@ -273,7 +284,30 @@ class Indexer:
 def terms_of(place: Place, attributes: Iterable[Attribute]) -> list[int]:
     """Return the terms under which events with these attributes stand, in their order."""
     cached, make = _term_makers(place)
-    return [make(*item) if item[0] == "EventId" else cached(*item) for item in attributes]
+    return [(make if key == "EventId" else cached)(key, last_part(key, value)) for key, value in attributes]
+
+
+def terms_of_event(place: Place, event: Headline) -> set[int]:
+    """Return the terms under which an event stands: those of all events, and of its attributes_of."""
+    if event.insightDetails is not None:
+        return {*terms_of(place, (ALL_EVENTS, *attributes_of(event)))}
+    terms = {*_call_terms(place, event.eventName, event.eventSource, event.readOnly, event.userIdentity)}
+    terms.add(_term_makers(place)[1]("EventId", event.eventID))
+    for item in event.resources or ():
+        terms.update(_resource_terms(place, item))
+    return terms
+
+
+@lru_cache(maxsize=TERMS_CACHED)
+def _call_terms(
+    place: Place, name: str | None, source: str | None, read_only: bool | None, identity: Identity | None
+) -> list[int]:
+    return terms_of(place, (ALL_EVENTS, *call_attributes(name, source, read_only, identity)))
+
+
+@lru_cache(maxsize=TERMS_CACHED)
+def _resource_terms(place: Place, item: Resource) -> set[int]:
+    return set(terms_of(place, resource_attributes(item)))
 
 
 @lru_cache(maxsize=PLACES_CACHED)

@@ -7,7 +7,17 @@ import orjson
 import pytest
 
 from apitrail.archive import index as index_module
-from apitrail.archive.index import ALL_EVENTS, EventIndex, Indexer, Place, Position, Span, terms_of
+from apitrail.archive.attributes import attributes_of, read_headline
+from apitrail.archive.index import (
+    ALL_EVENTS,
+    EventIndex,
+    Indexer,
+    Place,
+    Position,
+    Span,
+    terms_of,
+    terms_of_event,
+)
 from apitrail.ids import seeded_ids
 from apitrail.store import journal
 from apitrail.store.sqlite import SqliteDatabase
@@ -252,6 +262,24 @@ def test_a_batch_that_fails_is_undone_and_repeated(tmp_path):
             assert seqs(opened.index) == [2, 1]
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"eventName": "CreateFleet", "readOnly": False, "userIdentity": {"type": "Root", "accessKeyId": "AKIA1"}},
+        {"resources": [{"type": "AWS::GameLift::Fleet", "ARN": "arn:aws:gamelift:us-west-2:1:fleet/fleet-1"}]},
+        {"resources": [{"ARN": "a"}, {"type": "T"}, {"ARNPrefix": "arn:aws:s3:::audit/", "type": "A::B"}]},
+        {"insightDetails": {"eventName": "CreateFleet", "eventSource": "gamelift.amazonaws.com"}},
+    ],
+)
+def test_an_event_stands_under_the_terms_of_all_its_attributes(fields):
+    event = read_headline(
+        orjson.dumps({"eventID": "c8fbea01-fbf9-4c4e-a0fe-ad7dc205ce11", "eventSource": "x"} | fields)
+    )
+    assert event is not None
+    assert terms_of_event(PLACE, event) == set(terms_of(PLACE, (ALL_EVENTS, *attributes_of(event))))
 
 
 def test_terms_of_different_attributes_and_places_differ():

@@ -212,13 +212,17 @@ def test_an_event_that_the_journal_has_pruned_meanwhile_is_left_out(history):
     assert history.ids(("EventId", gone)) == []
 
 
-def test_what_the_index_takes_for_another_event_is_not_shown(history, monkeypatch):
-    history.add("CreateFleet", at=1)
-    wanted = history.add("DeleteFleet", at=2)
-    monkeypatch.setattr(index_module, "terms_of", lambda place, attributes: [7 for _ in attributes])
-    monkeypatch.setattr(lookup_module, "terms_of", lambda place, attributes: [7 for _ in attributes])
-    history.index_all()
-    assert history.ids(("EventName", "DeleteFleet")) == [wanted]
+def test_resources_whose_names_end_in_the_same_are_told_apart(history):
+    ours, theirs = "arn:aws:s3:::audit/logs", "arn:aws:s3:::other/logs"
+    first = history.add(at=1, resources=[{"type": "AWS::S3::Object", "ARN": ours}])
+    second = history.add(at=2, resources=[{"type": "AWS::X::Object", "ARN": theirs}])
+    for _ in range(2):
+        assert history.ids(("ResourceName", ours)) == [first]
+        assert history.ids(("ResourceName", theirs)) == [second]
+        assert history.ids(("ResourceName", "logs")) == [second, first]
+        assert history.ids(("ResourceType", "AWS::S3::Object")) == [first]
+        assert history.ids(("ResourceType", "Object")) == [second, first]
+        history.index_all()
 
 
 def test_a_damaged_row_ends_no_search(history):

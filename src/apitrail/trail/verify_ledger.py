@@ -69,13 +69,14 @@ class Ledger:
 
     def save(self) -> None:
         """Make what was learned last."""
-        self._write_recent()
+        if self.lasts:
+            self._write_recent()
         self._db.execute("COMMIT")
         self._db.execute("BEGIN")
 
     def close(self) -> None:
         """Make what was learned last, and close the file."""
-        self._write_recent()
+        self.save()
         self._db.execute("COMMIT")
         self._db.close()
 

@@ -12,11 +12,13 @@ Row = tuple[Any, ...]
 
 
 class Seen(NamedTuple):
-    """A document that was read or written. body: its bytes. values: what it is indexed by, None while nobody has asked."""
+    """A document that was read or written. body: its bytes. values: what it is indexed by, each None, one value or a
+    tuple of them; None while nobody has asked.
+    """
 
     ord: int
     body: bytes
-    values: tuple[frozenset[Any], ...] | None = None
+    values: tuple[Any, ...] | None = None
 
 
 class Tx(Protocol):

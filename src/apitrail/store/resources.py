@@ -28,10 +28,8 @@ REMEMBERED_BYTES_MAX = 4 * 1024
 SHARED_MAX = 2048
 """Contents of documents that are decoded once for all who only read them."""
 
-Values = tuple[frozenset[Any], ...]
-"""What a document is indexed by, in the order of its collection's indexes."""
-
-NOTHING: frozenset[Any] = frozenset()
+Values = tuple[Any, ...]
+"""What a document is indexed by, in the order of its collection's indexes: each None, one value, or a tuple of them."""
 
 
 class Place(Protocol):
@@ -138,7 +136,7 @@ class Documents:
         ord_ = self.tx.insert("INSERT INTO resources (scope, id, doc) VALUES (?, ?, ?)", (self.scope, id, body))
         self._keep(id, Seen(ord_, body, values))
         fields = zip(self.indexes, values, strict=True)
-        self._insert([(self.scope, field, value, ord_) for field, found in fields for value in found])
+        self._insert([(self.scope, field, value, ord_) for field, found in fields for value in _each(found)])
 
     def delete(self, id: str) -> bool:
         """Remove a document; return whether there was one."""
@@ -146,7 +144,7 @@ class Documents:
         if seen is None:
             return False
         before = self._values_of(seen)
-        self._change(seen.ord, before, (NOTHING,) * len(before))
+        self._change(seen.ord, before, (None,) * len(before))
         self.tx.run("DELETE FROM resources WHERE ord = ?", (seen.ord,))
         self.tx.seen.pop((self.scope, id), None)
         return True
@@ -178,7 +176,7 @@ class Documents:
         return self._values(decode_doc(seen.body)) if seen.values is None else seen.values
 
     def _values(self, doc: Doc) -> Values:
-        return tuple([_values(value_of, doc) for value_of in self.indexes.values()])
+        return tuple([_kept(value_of(doc)) for value_of in self.indexes.values()])
 
     def page(self, limit: int, after: int = 0, *, newest_first: bool = False) -> list[Entry]:
         """Return up to limit documents after (or, newest first, before) a place in the order; after 0: from the start."""
@@ -273,7 +271,8 @@ class Documents:
         for field, before, after in zip(self.indexes, old, new, strict=True):
             if before == after:
                 continue
-            gone, come = list(before - after), list(after - before)
+            left, now = _each(before), _each(after)
+            gone, come = [value for value in left if value not in now], [value for value in now if value not in left]
             for value, other in zip(gone, come, strict=False):
                 self.tx.run(
                     f"UPDATE resource_index SET value = ? WHERE {where}", (other, self.scope, field, value, ord_)
@@ -307,13 +306,16 @@ def _member(name: str) -> IndexOf:
     return lambda doc: doc.get(name)
 
 
-def _values(value_of: IndexOf, doc: Doc) -> frozenset[Any]:
-    value = value_of(doc)
+def _kept(value: Any) -> Any:
+    """Return an indexed value as it is remembered: what a document may still change is copied."""
+    return tuple(value) if isinstance(value, list | set) else value
+
+
+def _each(value: Any) -> dict[Any, None]:
+    """Return the values that an indexed value stands for, each once."""
     if value is None:
-        return NOTHING
-    if isinstance(value, list | tuple | set):
-        return frozenset([item for item in value if item is not None])
-    return frozenset((value,))
+        return {}
+    return {item: None for item in value if item is not None} if isinstance(value, tuple) else {value: None}
 
 
 def _direction(after: int, newest_first: bool) -> tuple[str, str]:

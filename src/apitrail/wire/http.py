@@ -46,14 +46,14 @@ class HttpRequest:
     peer: str = "127.0.0.1"
     tls: TlsFacts | None = None
     staged: StagedBody | None = None
+    _first: dict[bytes, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header (name in lower case), or None."""
-        wanted = name.encode()
-        for key, value in self.headers:
-            if key == wanted:
-                return value.decode("latin-1")
-        return None
+        if not self._first:
+            self._first.update(reversed(self.headers))
+        value = self._first.get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ Source: spec wire.md sections 1 and 6; the API models' metadata for signing name
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote_to_bytes
 
 from apitrail.wire.codec import CODECS, Codec
@@ -21,6 +21,9 @@ from apitrail.wire.scope import Scope
 from apitrail.wire.values import Malformed
 
 UNKNOWN_MAX = 200
+REMEMBERED_CHARS_MAX = 300
+"""Characters of a target and content type whose route is remembered."""
+
 PREFERENCE = ("json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor", "query", "ec2")
 REST = ("rest-json", "rest-xml")
 FORMS = ("query", "ec2")
@@ -64,6 +67,7 @@ class Router:
 
     def __init__(self, services: Sequence[str], virtual_host_suffixes: tuple[str, ...] = VIRTUAL_HOST_SUFFIXES) -> None:
         self._suffixes = virtual_host_suffixes
+        self._json_routes = lru_cache(maxsize=1024)(self._find_json)
         self._by_target = {target_prefix(name): name for name in services if target_prefix(name)}
         self._by_signing: dict[str, list[str]] = {}
         self._operations: dict[str, frozenset[str]] = {}
@@ -104,9 +108,9 @@ class Router:
             return None
         return service_model(service).operation_model(operation)
 
-    def _of_target(self, prefix: str, scope: Scope | None) -> str | None:
+    def _of_target(self, prefix: str, signing: str | None) -> str | None:
         service = self._by_target.get(prefix.rsplit(".", 1)[-1])
-        if service is None or (scope is not None and scope.service != signing_name(service)):
+        if service is None or (signing is not None and signing != signing_name(service)):
             return None
         return service
 
@@ -118,15 +122,22 @@ class Router:
         if match is None or not (declared or plain):
             return Route(None, None, codec, _asked(request)) if declared else None
         prefix, operation = match[1].decode(), match[2].decode()
-        service = self._of_target(prefix, scope)
+        service = self._of_target(prefix, scope.service if scope else None)
         return _route(service, self._model(service, operation), codec, operation)
 
     def _json(self, request: HttpRequest, target: str, scope: Scope | None) -> Route:
+        media, signing = request.header("content-type") or "", scope.service if scope else None
+        is_short = len(target) + len(media) <= REMEMBERED_CHARS_MAX
+        route = (self._json_routes if is_short else self._find_json)(target, media, signing)
+        return route if route.operation or route.unknown else Route(route.service, None, route.codec, _asked(request))
+
+    def _find_json(self, target: str, media: str, signing: str | None) -> Route:
+        """Return the route of a target. signing: the service that the call is signed for, None without a signature."""
         prefix, _, operation = target.rpartition(".")
-        service = self._of_target(prefix, scope)
-        media = (request.header("content-type") or "").partition(";")[0].strip().lower()
-        codec = JSON_CODECS.get(media.rpartition("-")[2], CODECS["json"])
-        return _route(service, self._model(service, operation), codec, operation or target or _asked(request))
+        service = self._of_target(prefix, signing)
+        version = media.partition(";")[0].strip().lower().rpartition("-")[2]
+        codec = JSON_CODECS.get(version, CODECS["json"])
+        return _route(service, self._model(service, operation), codec, operation or target)
 
     def _form(self, request: HttpRequest, scope: Scope | None) -> Route | None:
         """Return the route of a query call, None for what is none. The form is not decoded here, only searched."""

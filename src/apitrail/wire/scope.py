@@ -5,6 +5,7 @@ Source: AWS Signature Version 4, Authorization header and query string forms.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from apitrail.errors import ServiceError
 from apitrail.wire.form import parse_pairs
@@ -12,6 +13,10 @@ from apitrail.wire.http import HttpRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 AUTHORIZATION_MAX = 8_192
+CLAIMS_MAX = 1_024
+"""Characters of a header whose claims are remembered."""
+
+NO_SIGNATURE = "0" * 64
 PARTS = ("Credential", "SignedHeaders", "Signature")
 
 # The access key: printable ASCII without comma and slash.
@@ -45,10 +50,25 @@ def find_scope(request: HttpRequest) -> Scope | None:
     """
     authorization = request.header("authorization")
     if authorization is not None:
-        return _make_scope(_split_header(authorization), presigned=False)
+        return _of_header(authorization)
     if b"X-Amz-Credential=" in request.raw_query or b"X-Amz-Signature=" in request.raw_query:
         return _make_scope(_split_query(request), presigned=True)
     return None
+
+
+def _of_header(authorization: str) -> Scope:
+    """Return the claims of an Authorization header. A client's calls have the same but for the signature at its end."""
+    claims, name, signature = authorization.rpartition("Signature=")
+    if not name or len(claims) > CLAIMS_MAX or not _SIGNATURE.fullmatch(signature):
+        return _make_scope(_split_header(authorization), presigned=False)
+    known = _claims(claims)
+    return Scope(known.access_key, known.date, known.region, known.service, known.signed_headers, signature, False)
+
+
+@lru_cache(maxsize=1024)
+def _claims(text: str) -> Scope:
+    """Return the claims before a signature that is well formed, with none."""
+    return _make_scope(_split_header(f"{text}Signature={NO_SIGNATURE}"), presigned=False)
 
 
 def _incomplete(message: str) -> ServiceError:

@@ -169,6 +169,7 @@ INNER = frozenset(
 Lists of sessions, players and events are not among them: all of a list belong to the fleet that was asked for.
 """
 
+TELLING = INNER | NAMING.keys()
 INSTANCE_PREFIX = "i-"
 DEPTH_MAX = 3
 NAME_LENGTH_MAX = 1024
@@ -196,6 +197,8 @@ def resources(account: str, region: str, params: Names, result: Names | None) ->
 def _collect(names: Names, named: Named, depth: int) -> None:
     """Add (kind, text) of every member that names a resource, in their order."""
     for name, value in names.items():
+        if name not in TELLING:
+            continue
         kind = NAMING.get(name)
         if kind is not None:
             if isinstance(value, str):

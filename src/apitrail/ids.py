@@ -7,6 +7,8 @@ from collections.abc import Callable
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 HEX = "0123456789abcdef"
+VARIANT = dict(zip(HEX, "89ab" * 4, strict=True))
+"""The digit of a UUID that says its variant, by the random one that stands there."""
 
 
 ByteSource = Callable[[int], bytes]
@@ -35,11 +37,8 @@ class Ids:
 
     def uuid(self) -> str:
         """Return a version 4 UUID in lower case."""
-        value = bytearray(self.raw(16))
-        value[6] = value[6] & 0x0F | 0x40
-        value[8] = value[8] & 0x3F | 0x80
-        text = value.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        text = self.raw(16).hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
     def new(self, kind: str) -> str:
         """Return `<kind>-<uuid>`, the form of GameLift's ids."""

@@ -4,8 +4,9 @@ A preflight has no signature and so no caller; it tells nothing but what the buc
 Source: Amazon S3 User Guide, "Using cross-origin resource sharing"; Fetch Standard, CORS protocol.
 """
 
-from dataclasses import replace
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from apitrail.services.buckets import buckets
 from apitrail.services.runtime import Runtime

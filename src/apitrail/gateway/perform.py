@@ -6,9 +6,10 @@ committed, the change is undone and the caller gets 503.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from apitrail.errors import JournalUnavailable, ServiceError
 from apitrail.events.build import RecordOptions, build_bytes
@@ -30,8 +31,7 @@ from apitrail.wire.validate import validation_message, validator
 log = logging.getLogger("apitrail.gateway")
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """How a call ended. result: the output's members; error: what the caller must see instead."""
 
     result: dict[str, Any] = field(default_factory=dict)

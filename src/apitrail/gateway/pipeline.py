@@ -4,8 +4,10 @@ Nothing flows back. What fails before a caller is known is a metric and a line o
 call becomes an event, whatever its answer.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apitrail.errors import JournalUnavailable, ServiceError
 from apitrail.gateway.perform import Performer, own_mistake
@@ -26,8 +28,7 @@ NOBODY = "000000000000"
 DEFAULT_REGION = "us-east-1"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A request at the door. failure: why its signature cannot be read. caller: set when known before the body."""
 
     request: HttpRequest

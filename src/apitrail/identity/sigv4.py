@@ -8,12 +8,13 @@ Chunk signatures of streamed bodies are in chunks.py, SigV2 presigned URLs in si
 
 import hmac
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import unquote_plus
+
+from msgspec import Struct
 
 from apitrail.identity import canonical, sigv2
 from apitrail.identity.credentials import Credential, Credentials
@@ -35,8 +36,7 @@ _HEX_HASH = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True):
     """A caller whose signature is right.
 
     region, service: of the credential scope (SigV2: `us-east-1`, `s3`). credential: None for an unknown key in
@@ -52,8 +52,7 @@ class Authenticated:
     scope: Scope | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(Struct, frozen=True):
     """What a signed request says of itself. at: x-amz-date as sent. query: parameters by name, for presigned ones."""
 
     scope: Scope

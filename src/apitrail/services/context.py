@@ -1,8 +1,10 @@
 """What the body of an operation or a timer has at hand."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from apitrail.arn import make_arn
 from apitrail.identity.principal import Principal
@@ -13,8 +15,7 @@ from apitrail.store.database import Tx
 from apitrail.wire.call import Call
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """One transaction of one account and region.
 
     now: UTC; the same throughout the transaction. key: a secret of this store, for opaque tokens.

@@ -1,14 +1,14 @@
 """A call: one operation with its parameters, freed of its protocol."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apitrail.wire.http import StagedBody, TlsFacts
 from apitrail.wire.models import OperationModel
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What was asked, wherever it came from.
 
     service: botocore's name (`gamelift`). operation: its model. params: by the model's member names; timestamps are

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
@@ -75,8 +77,7 @@ class BodyStream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Struct, frozen=True):
     """One answer. stream: the body, where it is too large to be in memory; whoever sends the answer closes it."""
 
     status: int

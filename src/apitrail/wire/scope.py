@@ -4,8 +4,9 @@ Source: AWS Signature Version 4, Authorization header and query string forms.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from apitrail.errors import ServiceError
 from apitrail.wire.form import parse_pairs
@@ -27,8 +28,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _HEADERS = re.compile(r"[!-:<-~]+(?:;[!-:<-~]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """A signature's claims. date: yyyymmdd. signed_headers: as listed. signature: 64 lower-case hex digits.
 
     presigned: the claims came in the query string.

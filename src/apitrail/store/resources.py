@@ -6,11 +6,11 @@ listed in the order of their creation, and found by id or by the fields that the
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from apitrail.store.database import Seen, Tx
 
@@ -101,8 +101,7 @@ class Collection:
             yield account, region, Entry(ord_, id_, decode_doc(doc))
 
 
-@dataclass(slots=True)
-class Documents:
+class Documents(Struct):
     """The documents of one kind in one account and region, seen through a transaction."""
 
     tx: Tx

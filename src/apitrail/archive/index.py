@@ -40,10 +40,14 @@ VERSION = 2
 FOLLOWER = "index"
 SEGMENT_BITS = 16
 SEGMENTS_SEARCHED_MAX = 8
-BATCH_ROWS = 2000
+BATCH_ROWS = 250
+"""Rows of the journal indexed at a time: few, since the event loop hardly runs meanwhile."""
+
 PRUNED_POSTINGS_MAX = 5000
 CURSOR_STEP_ROWS = 1000
-BUSY_PAUSE_S = 0.5
+BUSY_ROWS = 50
+BUSY_PAUSE_S = 0.05
+QUIET_PAUSE_S = 0.5
 IDLE_PAUSE_S = 1.0
 PLACES_CACHED = 64
 TERMS_CACHED = 4096
@@ -257,7 +261,9 @@ class Indexer:
         more_to_prune = await self._prune(oldest_seq)
         if more_to_prune or len(rows) == BATCH_ROWS:
             return 0.0
-        return BUSY_PAUSE_S if rows else IDLE_PAUSE_S
+        if len(rows) >= BUSY_ROWS:
+            return BUSY_PAUSE_S
+        return QUIET_PAUSE_S if rows else IDLE_PAUSE_S
 
     async def _accept(self) -> None:
         seq = self._index.indexed_seq

@@ -27,6 +27,7 @@ from apitrail.trail.verify_read import Reader, open_reader
 from apitrail.trail.verify_types import Request
 
 JOBS_MAX = 64
+YOUNG_OBJECTS = 50_000
 JOBS_DEFAULT_MAX = 8
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -120,6 +121,7 @@ def _run(
     jobs: int,
 ) -> int:
     gc.freeze()  # what is loaded stays: collections, also those of worker processes, need not look at it
+    gc.set_threshold(YOUNG_OBJECTS)
     report = make_report(invocation, heading)
     suite = JunitReport(invocation.clock.now()) if junit else None
     progress = Progress(invocation)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 from apitrail.cli.terminal import clean
 from apitrail.cli.verify_report import line_of
@@ -48,7 +48,7 @@ class JunitReport:
         for scope, cases in sorted(self._suites.items()):
             failed = sum(bool(case.problems) for case in cases.values())
             head = f'tests="{len(cases)}" failures="{failed}" timestamp="{self._now:%Y-%m-%dT%H:%M:%S}"'
-            yield f"  <testsuite name={quoteattr(clean(scope))} {head}>"
+            yield f'  <testsuite name="{escape(clean(scope))}" {head}>'
             for name, case in sorted(cases.items()):
                 yield from _case(clean(scope), name, case)
             yield "  </testsuite>"
@@ -56,7 +56,7 @@ class JunitReport:
 
 
 def _case(scope: str, name: str, case: _Case) -> Iterator[str]:
-    yield f"    <testcase classname={quoteattr(scope)} name={quoteattr(name)} assertions={quoteattr(str(case.count))}>"
+    yield f'    <testcase classname="{escape(scope)}" name="{escape(name)}" assertions="{case.count}">'
     if case.problems:
         text = escape("\n".join(case.problems))
         yield f'      <failure message="{len(case.problems)} of {case.count}">{text}</failure>'

@@ -223,6 +223,7 @@ class Verifier:
                 if batch.is_start:
                     yield self._digest_finding(scope, batch)
                 yield from self._log_findings(scope, batch, checked)
+            self._step(sum(len(batch.proved) + len(batch.wanted) for batch in group))
 
     def _look_ahead(self, following: Sequence[Scope]) -> Iterator[Never]:
         """Let workers read digests of the next places, after what they were given before; yields nothing.
@@ -305,7 +306,6 @@ class Verifier:
             yield Finding("log", verdict, self._archive.label(key), checked.problem, at, scope.name)
         for place_name in batch.foreign:
             yield Finding("log", "unproven", place_name, "it lies outside this archive", at, scope.name)
-        self._step(len(batch.proved) + len(batch.wanted))
 
     def _step(self, count: int) -> None:
         self._done += count

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -93,7 +94,13 @@ class FolderArchive:
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Archive.entries."""
-        return merge(self._files(prefix, after), self._archived(prefix, after))
+        archived = self._archived(prefix, after)
+        first = next(archived, None)
+        return (
+            self._files(prefix, after)
+            if first is None
+            else merge(self._files(prefix, after), chain((first,), archived))
+        )
 
     def _archived(self, prefix: str, after: str) -> Iterator[Entry]:
         """Yield what is archived below a prefix."""

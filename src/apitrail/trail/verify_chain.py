@@ -111,9 +111,10 @@ def _judged(digest: Digest, problem: str, is_tail: bool) -> Judged:
 
 def _elsewhere(digest: Digest) -> str:
     """Return where the chain comes from, empty when it is the digest's own folder."""
-    before = f"{digest.previous_bucket}/{digest.previous_key}"
-    here = f"{digest.bucket}/{digest.object}".partition(FOLDER)[0]
-    return before if digest.previous_key and before.partition(FOLDER)[0] != here else ""
+    here = digest.bucket, digest.object.partition(FOLDER)[0]
+    if not digest.previous_key or here == (digest.previous_bucket, digest.previous_key.partition(FOLDER)[0]):
+        return ""
+    return f"{digest.previous_bucket}/{digest.previous_key}"
 
 
 def merge(windows: Iterable[Window]) -> list[Window]:

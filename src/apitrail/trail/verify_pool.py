@@ -13,7 +13,7 @@ from apitrail.trail.verify_read import Reader
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 4
-ALONE = 2
+ALONE = 1
 _opened: list[Reader] = []
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from apitrail.trail.digest import Series, Window, utc_text
 from apitrail.trail.logfile import EVENT_FILES, INSIGHT_FILES
 from apitrail.trail.verify_archive import TOP, Archive
@@ -14,8 +16,7 @@ Verdict = Literal["valid", "invalid", "unproven", "note"]
 SLACK_S = 900
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One result. place: what it is about. text: what is wrong, or a sentence of its own for kind `time`.
 
     at: epoch seconds to which it belongs. scope: account and region.

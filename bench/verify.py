@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from isal import isal_zlib
@@ -48,21 +48,17 @@ class Run(NamedTuple):
 
 def run(command: Sequence[object], env: dict[str, str]) -> Run:
     """Run a command that must succeed."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    timed = ["/usr/bin/env", sys.executable, "-c", WITH_MEMORY, *map(str, command)]
-    done = subprocess.run(timed, env={**os.environ, **env}, capture_output=True, text=True, check=False)
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-500:]
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, cpu, float(done.stderr.rpartition("KB ")[2]) * 1024 / 1e6, done.stdout)
-
-
-WITH_MEMORY = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-sys.stderr.write(f"KB {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
-sys.exit(code)
-"""
+    began = time.perf_counter()
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        process = subprocess.Popen([*map(str, command)], env={**os.environ, **env}, stdout=out, stderr=err)
+        _, status, used = os.wait4(process.pid, 0)  # with what its own children used
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for file in (out, err):
+            file.seek(0)
+        said = out.read()
+        assert process.returncode == 0, said[-500:] + err.read()[-500:]
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, said)
 
 
 def hash_all(paths: Sequence[str]) -> None:

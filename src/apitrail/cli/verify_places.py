@@ -1,4 +1,7 @@
-"""Where `apitrail verify` finds an archive and the keys to prove it."""
+"""Where `apitrail verify` finds an archive and the keys to prove it.
+
+What reaches S3 buckets is loaded only for one: it takes as long to load as all the rest.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,14 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from apitrail.cli.client import Client
-from apitrail.cli.discovery import Target, environment_keys, find_target
-from apitrail.cli.errors import CliError, local_error, usage_error
+from apitrail.cli.discovery import Target, find_target
+from apitrail.cli.errors import CliError, local_error
 from apitrail.cli.options import Invocation
+from apitrail.cli.verbs import load
 from apitrail.objects.keys import OWN
-from apitrail.objects.s3 import S3Config
 from apitrail.trail.verify_archive import TOP, Archive, FolderArchive, find_top
 from apitrail.trail.verify_keys import KeySet, keys_of, read_keys
-from apitrail.trail.verify_s3 import S3Archive
 from apitrail.trail.verify_types import Request, find_scopes
 
 S3 = "s3://"
@@ -44,61 +46,23 @@ class Place:
 def open_place(invocation: Invocation, text: str) -> Place:
     """Return the archive that --archive names. Raises: CliError, SinkError."""
     if text.startswith(S3):
-        return _open_bucket(invocation, text)
+        place: Place = load("apitrail.cli.verify_bucket:open_bucket")(invocation, text)
+        return place
     path = Path(text).expanduser()
     if not path.is_dir():
         raise local_error(f"no such directory: {text}", code="no-archive", where=text)
     root = path.absolute().parent if path.absolute().name == TOP[:-1] else path.absolute()
     top = find_top(FolderArchive(root))
     if top is None:
-        raise _no_archive(text)
+        raise no_archive(text)
     make = partial(FolderArchive, root / top)
     return Place(make(), make, str(root / top), method="fork")
 
 
-def _open_bucket(invocation: Invocation, text: str) -> Place:
-    bucket, _, prefix = text.removeprefix(S3).partition("/")
-    if not bucket:
-        raise usage_error(f"not a bucket: {text!r}", hint="use a form like s3://bucket/prefix")
-    prefix = prefix.rstrip("/")
-    start = "" if prefix in ("", TOP[:-1]) else prefix.removesuffix(f"/{TOP[:-1]}") + "/"
-    config, target = _s3_config(invocation, bucket)
-    top = find_top(S3Archive(config), start)
-    if top is None:
-        raise _no_archive(text)
-    make = partial(S3Archive, config, top)
-    return Place(make(), make, f"{S3}{bucket}/{top}", target=target)
-
-
-def _no_archive(text: str) -> CliError:
+def no_archive(text: str) -> CliError:
+    """Return the error for a place without an archive."""
     hint = "name the place that holds the folder AWSLogs"
     return local_error(f"no {TOP} in {text}", code="no-archive", where=text, hint=hint)
-
-
-def _s3_config(invocation: Invocation, bucket: str) -> tuple[S3Config, Target | None]:
-    """Return how a bucket is reached: AWS_ENDPOINT_URL_S3, else the server, else AWS itself."""
-    environ = invocation.environ
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3", "")
-    try:
-        target: Target | None = find_target(invocation)
-    except CliError:
-        if environment_keys(environ) is None:
-            raise
-        target = None
-    keys = target.keys if target else environment_keys(environ)
-    assert keys is not None
-    endpoint = endpoint or (target.endpoint if target else "")
-    region = target.region if target else environ.get("AWS_REGION", "us-east-1")
-    config = S3Config(
-        bucket=bucket,
-        endpoint=endpoint,
-        region=region,
-        access_key=keys.access_key,
-        secret_key=keys.secret_key,
-        token=keys.token,
-        allow_http=endpoint.startswith("http:"),
-    )
-    return config, target
 
 
 def open_trail(invocation: Invocation, arn: str, request: Request) -> Place:
@@ -123,7 +87,7 @@ def open_trail(invocation: Invocation, arn: str, request: Request) -> Place:
     make: Callable[[], Archive] = (
         partial(FolderArchive, folder / prefix, bucket, prefix)
         if folder
-        else partial(S3Archive, _s3_config(invocation, bucket)[0], prefix)
+        else load("apitrail.cli.verify_bucket:opener")(invocation, bucket, prefix)
     )
     archive = make()
     regions = {scope.region for scope in find_scopes(archive, request)}

@@ -36,7 +36,6 @@ from apitrail.objects.bucket import (
     no_such_version,
 )
 from apitrail.objects.content import (
-    FolderBody,
     blocks,
     md5_of,
     open_staged,
@@ -44,6 +43,7 @@ from apitrail.objects.content import (
     told_apart,
     write_all,
 )
+from apitrail.objects.folder_body import FolderBody
 from apitrail.objects.paging import paging, run
 from apitrail.objects.past import COLD, NULL, PAST, Past, Record, newest, order_of
 from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, Entry, Sidecar, decode_sidecar

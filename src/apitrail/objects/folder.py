@@ -15,10 +15,8 @@ from apitrail.objects.bucket import (
     VersionPage,
     check_key,
 )
-from apitrail.objects.content import (
-    FolderBody,
-)
 from apitrail.objects.files import FolderFiles
+from apitrail.objects.folder_body import FolderBody
 from apitrail.objects.state import BucketState
 
 

@@ -3,6 +3,7 @@
 Source: CloudTrail User Guide, digest file structure; custom implementations of log file integrity validation.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -170,3 +171,8 @@ def utc_text(at: int) -> str:
 def generated_text(at: datetime) -> str:
     """Return when a backfill digest was made, as its metadata says it: `2026-02-01T00:00:00.000Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def fingerprint_of(value: bytes) -> str:
+    """Return the fingerprint of a public key's DER: hex MD5, as CloudTrail's keys have it."""
+    return hashlib.md5(value, usedforsecurity=False).hexdigest()

@@ -5,7 +5,6 @@ set) until the next one is made; then it is destroyed. Source: CloudTrail API Re
 """
 
 import asyncio
-import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from apitrail.clock import Clock
 from apitrail.errors import SettingsError
 from apitrail.store.database import Database, Tx
+from apitrail.trail.digest import fingerprint_of
 
 log = logging.getLogger("apitrail.digests")
 KEY_BITS = 2048
@@ -69,11 +69,6 @@ class SigningKey:
 def make_key() -> SigningKey:
     """Return a new key pair; takes a tenth of a second or so."""
     return SigningKey(generate_private_key(EXPONENT, KEY_BITS))
-
-
-def fingerprint_of(value: bytes) -> str:
-    """Return the fingerprint of a public key's DER: hex MD5, as CloudTrail's keys have it."""
-    return hashlib.md5(value, usedforsecurity=False).hexdigest()
 
 
 def public_keys(tx: Tx, region: str, start: int, end: int) -> list[PublicKey]:

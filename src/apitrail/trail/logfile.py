@@ -10,6 +10,8 @@ from typing import Literal
 import deflate
 from isal import isal_zlib
 
+from apitrail.trail.vectors import clear_vectors
+
 Gzip = Literal["libdeflate", "isal"]
 LIBDEFLATE_LEVEL = 6
 ISAL_LEVEL = 2
@@ -67,5 +69,7 @@ def compress(content: bytes | bytearray, method: Gzip) -> bytes:
     """Return the content as exactly one gzip member; CloudTrail's validator refuses several."""
     if method == "isal":
         packer = isal_zlib.compressobj(ISAL_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
-        return packer.compress(content) + packer.flush()
+        packed: bytes = packer.compress(content) + packer.flush()
+        clear_vectors()
+        return packed
     return bytes(deflate.gzip_compress(content, LIBDEFLATE_LEVEL))

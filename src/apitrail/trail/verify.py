@@ -270,7 +270,7 @@ class Verifier:
             batch.foreign.append(f"s3://{log.place}{log.key}")
 
     def _trust(self, judged: list[Judged]) -> None:
-        self._ledger.trust(one.key for one in judged if not one.problem)
+        self._ledger.trust(one.key for one in judged if one.log_count and not one.problem)
 
     def _digest_finding(self, scope: Scope, batch: Batch) -> Finding:
         judged = batch.judged

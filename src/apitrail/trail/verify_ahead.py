@@ -3,7 +3,7 @@
 An archive of many accounts and regions has few digests in each; without it, worker processes would wait for every listing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from apitrail.trail.digest import Series, parse_digest_key
 from apitrail.trail.verify_archive import Archive, Entry
 from apitrail.trail.verify_chain import select
 from apitrail.trail.verify_files import Digest, Log
-from apitrail.trail.verify_pool import Workers
+from apitrail.trail.verify_pool import Task, Workers
 from apitrail.trail.verify_read import read_digests
 from apitrail.trail.verify_types import Request, Scope
 
@@ -32,7 +32,7 @@ class _Begun(NamedTuple):
 
     entries: list[Entry]
     chains: Chains
-    parts: dict[tuple[str, ...], Callable[[], Read]]
+    parts: dict[tuple[str, ...], Task[Read]]
 
 
 class Ahead:
@@ -84,9 +84,7 @@ class Ahead:
             yield results or []
 
 
-def _task(
-    keys: tuple[str, ...], parts: dict[tuple[str, ...], Callable[[], Read]]
-) -> tuple[tuple[str, ...]] | Callable[[], Read]:
+def _task(keys: tuple[str, ...], parts: dict[tuple[str, ...], Task[Read]]) -> tuple[tuple[str, ...]] | Task[Read]:
     begun = parts.pop(keys, None)
     return (keys,) if begun is None else begun
 

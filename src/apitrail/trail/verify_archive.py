@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from apitrail.objects.cold import ColdObjects
 from apitrail.objects.keys import OWN, facts_path
-from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, decode_sidecar
+from apitrail.objects.sidecar import SIDECAR_BYTES_MAX, metadata_of
 
 TOP = "AWSLogs/"
 DEPTH_MAX = 4
@@ -169,11 +169,7 @@ class FolderArchive:
         name = self._name + key
         path = b"/".join((os.fsencode(self._home), *facts_path(name.encode())))
         sidecar = _read(path, SIDECAR_BYTES_MAX)
-        if sidecar is None:
-            return {}
-        found = decode_sidecar(sidecar[0], name)
-        entry = found.entry_of(state)
-        return entry.facts.metadata if entry else found.edited_facts().metadata
+        return {} if sidecar is None else metadata_of(sidecar[0], name, state)
 
 
 def _entry(key: str, state: os.stat_result) -> Entry:

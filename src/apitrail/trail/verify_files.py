@@ -11,6 +11,7 @@ import msgspec
 from isal import isal_zlib
 
 from apitrail.trail.digest import ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM
+from apitrail.trail.vectors import clear_vectors
 from apitrail.trail.verify_archive import Archive, place_of, relative
 
 INVALID_FORMAT = "invalid format"
@@ -174,6 +175,7 @@ def inflate(body: bytes, limit: int) -> bytes | None:
         content = reader.decompress(body, limit)
     except BadGzip:
         return None
+    clear_vectors()
     return content if reader.eof and not reader.unused_data else None
 
 
@@ -200,11 +202,11 @@ def judge(body: bytes, sha256: str) -> str:
     reader = isal_zlib.decompressobj(wbits=GZIP_WINDOW)
     rolling = hashlib.sha256()
     try:
-        rolling.update(reader.decompress(body, _size_said(body)))
-        while not reader.eof and (rest := reader.unconsumed_tail):
-            rolling.update(reader.decompress(rest, BLOCK_BYTES))
-        while not reader.eof and (more := reader.decompress(b"", BLOCK_BYTES)):
-            rolling.update(more)
+        part = reader.decompress(body, _size_said(body))
+        while part:
+            clear_vectors()
+            rolling.update(part)
+            part = b"" if reader.eof else reader.decompress(reader.unconsumed_tail, BLOCK_BYTES)
     except BadGzip:
         return INVALID_FORMAT
     if reader.unused_data:

@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from apitrail.trail.digest import parse_digest_key, string_to_sign
-from apitrail.trail.keys import fingerprint_of
+from apitrail.trail.digest import fingerprint_of, parse_digest_key, string_to_sign
 from apitrail.trail.verify_files import WRONG_SIGNATURE, Digest
 
 FILE_BYTES_MAX = 16 * 1024 * 1024

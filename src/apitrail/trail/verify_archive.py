@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from weakref import finalize
 
 from apitrail.objects.cold import ColdObjects
 from apitrail.objects.keys import OWN, facts_path
@@ -78,19 +79,18 @@ class FolderArchive:
         self.prefix = prefix
         self._base = f"{root}/"
         self._shown = "" if str(root) == "." else self._base
+        self._top = _descriptor(self, root)
         self._home = next((place for place in (root, *root.parents) if (place / OWN.decode()).is_dir()), None)
         self.keeps_metadata = self._home is not None
         self._cold = ColdObjects(self._home) if self._home is not None else None
         self._name = "" if self._home is None or root == self._home else f"{root.relative_to(self._home).as_posix()}/"
+        self._home_top = self._top if self._home is None or root == self._home else _descriptor(self, self._home)
 
     def label(self, key: str) -> str:
         """Return the path of a file, or `s3://bucket/key`."""
         if self.bucket:
             return f"s3://{self.bucket}/{key[1:] if key.startswith('/') else self.prefix + key}"
         return key if key.startswith("/") else self._shown + key
-
-    def _path(self, key: str) -> str:
-        return f"{self._home}{key}" if key.startswith("/") else self._base + key
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield the files below a prefix; see Archive.entries."""
@@ -143,13 +143,14 @@ class FolderArchive:
     def bodies(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | str]]:
         """Yield keys with their bytes; see Archive.bodies."""
         for key in keys:
-            found = _read(self._path(key), BODY_BYTES_MAX)
+            name, top = (f".{key}", self._home_top) if key.startswith("/") else (key, self._top)
+            found = _read(name, top, BODY_BYTES_MAX)
             yield key, found[0] if found else self._read_archived(key)[0]
 
     def objects(self, keys: Sequence[str]) -> Iterator[tuple[str, tuple[bytes | str, Mapping[str, str]]]]:
         """Yield keys with their bytes and metadata, {} in a plain copy; see Archive.objects."""
         for key in keys:
-            found = _read(self._base + key, BODY_BYTES_MAX)
+            found = _read(key, self._top, BODY_BYTES_MAX)
             yield key, (found[0], self._metadata(key, found[1])) if found else self._read_archived(key)
 
     def _read_archived(self, key: str) -> tuple[bytes | str, Mapping[str, str]]:
@@ -167,8 +168,7 @@ class FolderArchive:
         if self._home is None:
             return {}
         name = self._name + key
-        path = b"/".join((os.fsencode(self._home), *facts_path(name.encode())))
-        sidecar = _read(path, SIDECAR_BYTES_MAX)
+        sidecar = _read(b"/".join(facts_path(name.encode())), self._home_top, SIDECAR_BYTES_MAX)
         return {} if sidecar is None else metadata_of(sidecar[0], name, state)
 
 
@@ -177,13 +177,26 @@ def _entry(key: str, state: os.stat_result) -> Entry:
     return Entry(key, state.st_size, mark, state.st_mtime)
 
 
-def _read(path: str | bytes, limit: int) -> tuple[bytes, os.stat_result] | None:
+def _descriptor(owner: object, folder: Path) -> int | None:
+    """Return the descriptor of a folder, closed with its owner; None when there is no such folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    finalize(owner, os.close, descriptor)
+    return descriptor
+
+
+def _read(path: str | bytes, top: int | None, limit: int) -> tuple[bytes, os.stat_result] | None:
     """Return a file's bytes (none of a larger one than the limit) and state, None when there is no such file.
 
-    Plain system calls: file objects take three times as long, and there are many small files.
+    path: below the folder with the descriptor top. Plain system calls: file objects take three times as long, and there are
+    many small files; the whole path of each would take a quarter longer.
     """
+    if top is None:
+        return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=top)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:

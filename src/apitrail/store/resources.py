@@ -19,12 +19,14 @@ Scope = Literal["regional", "account", "global"]
 IndexOf = Callable[[Doc], Any]
 encode_doc = msgspec.msgpack.Encoder().encode
 decode_doc: Callable[[bytes], Any] = msgspec.msgpack.Decoder().decode
+ONE_ROW = "scope = ? AND field = ? AND value = ? AND ord = ?"
 ROWS_AT_ONCE = 50
 """Index rows written by one statement."""
 
 REMEMBERED_BYTES_MAX = 4 * 1024
 """Larger documents are read again whenever they are asked for."""
 
+SCOPES_MAX = 4096
 SHARED_MAX = 2048
 """Contents of documents that are decoded once for all who only read them."""
 
@@ -84,7 +86,7 @@ class Collection:
             account = region = ""
         elif self.scope == "account":
             region = ""
-        return Documents(tx, f"{self.kind}|{account}|{region}", self.indexes)
+        return Documents(tx, _scope(self.kind, account, region), self.indexes)
 
     def in_account(self, tx: Tx, account: str) -> list[tuple[str, Entry]]:
         """Return (region, entry) of every document of this kind in an account; for small collections."""
@@ -266,21 +268,30 @@ class Documents(Struct):
         if old == new:
             return new
         added: list[tuple[str, str, Any, int]] = []
-        where = "scope = ? AND field = ? AND value = ? AND ord = ?"
         for field, before, after in zip(self.indexes, old, new, strict=True):
             if before == after:
+                continue
+            if type(before) is not tuple and type(after) is not tuple:
+                self._change_one(ord_, field, before, after)
                 continue
             left, now = _each(before), _each(after)
             gone, come = [value for value in left if value not in now], [value for value in now if value not in left]
             for value, other in zip(gone, come, strict=False):
-                self.tx.run(
-                    f"UPDATE resource_index SET value = ? WHERE {where}", (other, self.scope, field, value, ord_)
-                )
+                self._change_one(ord_, field, value, other)
             for value in gone[len(come) :]:
-                self.tx.run(f"DELETE FROM resource_index WHERE {where}", (self.scope, field, value, ord_))
+                self._change_one(ord_, field, value, None)
             added += [(self.scope, field, value, ord_) for value in come[len(gone) :]]
         self._insert(added)
         return new
+
+    def _change_one(self, ord_: int, field: str, old: Any, new: Any) -> None:
+        """Bring one index row from its old value to its new one; None: there is no row."""
+        if old is None:
+            self._insert([(self.scope, field, new, ord_)])
+        elif new is None:
+            self.tx.run(f"DELETE FROM resource_index WHERE {ONE_ROW}", (self.scope, field, old, ord_))
+        else:
+            self.tx.run(f"UPDATE resource_index SET value = ? WHERE {ONE_ROW}", (new, self.scope, field, old, ord_))
 
     def _insert(self, rows: list[tuple[str, str, Any, int]]) -> None:
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -299,6 +310,11 @@ def decode_shared(body: bytes) -> Doc:
 def _insert(rows: int) -> str:
     """Return the statement for so many rows. OR FAIL: SQLite need not be able to take back a part of them by itself."""
     return f"INSERT OR FAIL INTO resource_index VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"
+
+
+@lru_cache(SCOPES_MAX)
+def _scope(kind: str, account: str, region: str) -> str:
+    return f"{kind}|{account}|{region}"
 
 
 def _member(name: str) -> IndexOf:

@@ -163,6 +163,33 @@ def test_a_game_session_names_its_fleet_too() -> None:
     assert resources(ACCOUNT, REGION, {"GameSessionId": SESSION_ARN}, None)[0]["accountId"] == ACCOUNT
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f"arn:aws:gamelift:us-west-2:{ACCOUNT}:gamesession/{FLEET}/round-17", [SESSION_ARN, FLEET_ARN]),
+        (
+            f"arn:aws:gamelift:us-west-2::gamesession/{FLEET}/custom-desk/r",
+            [f"arn:aws:gamelift:us-west-2::gamesession/{FLEET}/custom-desk/r", FLEET_ARN],
+        ),
+        (
+            "arn:aws:gamelift:cn-north-1:999999999999:gamesession/fleet-1/r",
+            [
+                "arn:aws-cn:gamelift:cn-north-1::gamesession/fleet-1/r",
+                "arn:aws-cn:gamelift:cn-north-1:999999999999:fleet/fleet-1",
+            ],
+        ),
+        ("arn:aws:gamelift:us-west-2::gamesession/fleet-1", ["arn:aws:gamelift:us-west-2::gamesession/fleet-1"]),
+        ("arn:aws:gamelift:us-west-2::gamesession/f//r", ["arn:aws:gamelift:us-west-2::gamesession/f//r"]),
+        ("arn:aws:gamelift:us-west-2::gamesession/", []),
+        ("arn:aws:s3:us-west-2::gamesession/fleet-1/r", []),
+        ("arn:gamesession/fleet-1/r", []),
+        (f"{FLEET_ARN}:gamesession/x/y", [f"{FLEET_ARN}:gamesession/x/y"]),
+    ],
+)
+def test_what_looks_like_the_arn_of_a_game_session(text: str, named: list[str]) -> None:
+    assert arns({"GameSessionId": text}) == named
+
+
 def test_an_alias_names_its_fleet_too() -> None:
     params = {"Name": "live", "RoutingStrategy": {"Type": "SIMPLE", "FleetId": FLEET}}
     alias = {"AliasId": "alias-1", "AliasArn": "arn:aws:gamelift:us-west-2::alias/alias-1"}

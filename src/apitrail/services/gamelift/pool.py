@@ -91,7 +91,7 @@ def top_up(ctx: Context, fleet: Doc, host: Doc) -> None:
         if hosted:
             _launch(ctx, host, launch, number)
         else:
-            start(ctx, host, ctx.ids.uuid(), next_port(fleet, host), entry=entry_of(launch), virtual=True)
+            start(ctx, host, ctx.ids.next_uuid(), next_port(fleet, host), entry=entry_of(launch), virtual=True)
     host["ActivationsMax"] = activations_max(fleet)
     put_host(ctx, host)
 
@@ -237,7 +237,7 @@ def _missing(fleet: Doc, host: Doc) -> list[Doc]:
 
 def _launch(ctx: Context, host: Doc, launch: Doc, number: int) -> None:
     """Add a real process that shall be started. number: its place among those that are started together."""
-    process = start(ctx, host, ctx.ids.uuid(), state=LAUNCHED, entry=entry_of(launch))
+    process = start(ctx, host, ctx.ids.next_uuid(), state=LAUNCHED, entry=entry_of(launch))
     launch_later(ctx, host, process, launch, number)
     PROCESSES(ctx).put(process["ProcessId"], process)
 
@@ -246,7 +246,7 @@ def _start_groups(ctx: Context, host: Doc) -> None:
     """Start a virtual process for each game server container group that has none; containers are never really run."""
     for name, port in host["Groups"]:
         if port not in host["Ports"]:
-            process = start(ctx, host, ctx.ids.uuid(), port, virtual=True)
+            process = start(ctx, host, ctx.ids.next_uuid(), port, virtual=True)
             process["ComputeName"] = name
             PROCESSES(ctx).put(process["ProcessId"], process)
     put_host(ctx, host)

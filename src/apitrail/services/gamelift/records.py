@@ -10,7 +10,7 @@ from typing import Any
 
 from apitrail.arn import parse_arn
 from apitrail.events.rules import RecordRules, Resource
-from apitrail.services.gamelift.arns import SERVICE, arn_in, is_custom, parse_game_session
+from apitrail.services.gamelift.arns import SERVICE, arn_in, is_custom
 from apitrail.wire.models import service_model
 
 READ_ONLY = frozenset(
@@ -217,7 +217,8 @@ def _resources(account: str, region: str, kind: str, text: str) -> tuple[Resourc
     if len(text) > NAME_LENGTH_MAX:
         return ()
     if text.startswith("arn:"):
-        return tuple(_from_arn(account, text))
+        head, is_session, rest = text.partition(":gamesession/")
+        return (_from_session(account, head, rest) if is_session else None) or tuple(_from_arn(account, text))
     if kind == "fleet":
         kind = text.partition("-")[0]
     return (_resource(account, region, kind, text),) if _has_arn(kind, text) else ()
@@ -238,13 +239,31 @@ def _from_arn(account: str, text: str) -> Iterator[Resource]:
     if arn is None or arn.service != SERVICE:
         return
     kind, _, id = arn.resource.partition("/")
-    if kind not in RESOURCE_TYPES or not id:
-        return
+    if kind in RESOURCE_TYPES and id:
+        yield _resource(arn.account or account, arn.region, kind, id)
+
+
+def _from_session(account: str, head: str, rest: str) -> tuple[Resource, ...] | None:
+    """Return a game session and its fleet by what is before and after `:gamesession/` in its ARN, None when it is none."""
+    begun = _begun(account, head)
+    if begun is None or not rest:
+        return None
+    session, fleet = begun
+    names = rest.split("/")
+    found: Resource = {**session, "ARN": session["ARN"] + rest}
+    if len(names) not in (2, 3) or not all(names):
+        return (found,)
+    return found, {**fleet, "ARN": fleet["ARN"] + names[0]}
+
+
+@lru_cache(maxsize=1024)
+def _begun(account: str, head: str) -> tuple[Resource, Resource] | None:
+    """Return the resources of a session and its fleet, whose ARNs lack the id; they are the same for a whole region."""
+    arn = parse_arn(f"{head}:gamesession/")
+    if arn is None or arn.service != SERVICE or arn.resource != "gamesession/":
+        return None
     owner = arn.account or account
-    yield _resource(owner, arn.region, kind, id)
-    session = parse_game_session(text)
-    if session is not None:
-        yield _resource(owner, arn.region, "fleet", session.fleet_id)
+    return _resource(owner, arn.region, "gamesession", ""), _resource(owner, arn.region, "fleet", "")
 
 
 def _resource(account: str, region: str, kind: str, id: str) -> Resource:

@@ -14,6 +14,7 @@ from apitrail.store.resources import Doc
 Kind = Literal["string", "number", "flag"]
 
 NUMBER_DIGITS = 15
+NUMBER_FORM = f"%0{NUMBER_DIGITS}d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,9 @@ def listing(fleet_id: str, location: str | None = None, status: str | None = Non
 
 def listings(doc: Doc) -> list[str]:
     """Return every value under which a game session is listed."""
-    fleet_id, location, status = doc["FleetId"], doc["Location"], doc["Status"]
-    return [
-        listing(fleet_id),
-        listing(fleet_id, status=status),
-        listing(fleet_id, location),
-        listing(fleet_id, location, status),
-    ]
+    fleet_id, status = doc["FleetId"], doc["Status"]
+    anywhere, here = listing(fleet_id), listing(fleet_id, doc["Location"])
+    return [anywhere, anywhere + status, here, here + status]
 
 
 def rank_prefix(fleet_id: str, operand: Operand) -> str:
@@ -101,7 +98,7 @@ def room_prefix(fleet_id: str) -> str:
 def rank(operand: Operand, value: Any) -> str:
     """Return a value as a text that sorts like the value; unequal long strings may have the same."""
     if operand.kind == "number":
-        return f"{value:0{NUMBER_DIGITS}d}"
+        return str(NUMBER_FORM % value)
     return str(int(value)) if operand.kind == "flag" else str(value)[: operand.rank_chars]
 
 

@@ -89,7 +89,7 @@ def stop_matchmaking(ctx: Context, params: "StopMatchmakingInputTypeDef") -> dic
 def new_ticket_id(ctx: Context, asked: str | None) -> str:
     """Return the id of a new ticket, the asked one if any. Raises: InvalidRequestException for one that was used before."""
     if not asked:
-        return ctx.ids.uuid()
+        return ctx.ids.next_uuid()
     if TICKETS(ctx).has(asked):
         raise InvalidRequestException(
             f"There is a matchmaking ticket {asked} already; every request needs a new TicketId."

@@ -67,17 +67,18 @@ def test_results_come_in_the_order_of_the_tasks(jobs: int) -> None:
 
 
 def test_who_waits_does_what_no_process_has_begun(workers: Workers, tmp_path: Path) -> None:
-    """Both processes wait for a file, and a third such task comes next: the file is made here, or all would wait."""
+    """Both processes wait for a file, and so do as many tasks as a pool may have begun: it is made here, or all would wait."""
     list(workers.map(double, [(0, (0,)), (1, (1,))]))
-    path, begun = str(tmp_path / "made"), [tmp_path / str(number) for number in range(3)]
-    first, second, third = (workers.begin(wait_for, str(mark), path) for mark in begun)
+    path, marks = str(tmp_path / "made"), [tmp_path / str(number) for number in range(6)]
+    first, second, *others = [workers.begin(wait_for, str(mark), path) for mark in marks]
     made = workers.begin(make, path)
-    see(begun[0])
-    see(begun[1])
-    results = dict(workers.map(make, enumerate([first, second, made, third])))
+    see(marks[0])
+    see(marks[1])
+    tasks = [first, second, made, *others]
+    results = dict(workers.map(make, enumerate(tasks)))
     assert results[2] == os.getpid()
     assert os.getpid() not in (results[0], results[1])
-    assert all(task.is_done() and not task.take() for task in (first, second, made, third))
+    assert all(task.is_done() and not task.take() for task in tasks)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
